@@ -1,0 +1,161 @@
+//! Who is calling.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use serde_json::{Map, Value};
+
+use crate::Scopes;
+
+/// How the caller proved who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Scheme {
+    /// A bearer token (RFC 6750).
+    Bearer,
+    /// A session cookie.
+    Session,
+    /// An assertion of a trusted proxy.
+    Proxy,
+    /// Made by the application or a test itself.
+    Application,
+}
+
+/// An authenticated caller. Cheap to clone.
+///
+/// Two principals are the same caller when issuer and subject are equal; scopes and claims may differ between requests.
+#[derive(Clone, Debug)]
+pub struct Principal(Arc<Facts>);
+
+#[derive(Clone, Debug)]
+struct Facts {
+    subject: Box<str>,
+    issuer: Option<Box<str>>,
+    client: Option<Box<str>>,
+    scopes: Scopes,
+    claims: Map<String, Value>,
+    scheme: Scheme,
+    expires_at: Option<SystemTime>,
+}
+
+impl Principal {
+    /// A caller known by `subject`, without issuer, scopes or claims.
+    #[must_use]
+    pub fn user(subject: impl Into<Box<str>>) -> Self {
+        Self(Arc::new(Facts {
+            subject: subject.into(),
+            issuer: None,
+            client: None,
+            scopes: Scopes::none(),
+            claims: Map::new(),
+            scheme: Scheme::Application,
+            expires_at: None,
+        }))
+    }
+
+    /// With the party that vouches for the subject: the `iss` of a token.
+    #[must_use]
+    pub fn issuer(self, issuer: impl Into<Box<str>>) -> Self {
+        self.change(|facts| facts.issuer = Some(issuer.into()))
+    }
+
+    /// With the OAuth client that acts for the subject.
+    #[must_use]
+    pub fn client(self, client: impl Into<Box<str>>) -> Self {
+        self.change(|facts| facts.client = Some(client.into()))
+    }
+
+    /// With exactly these scopes.
+    #[must_use]
+    pub fn scopes<S: Into<Box<str>>>(self, scopes: impl IntoIterator<Item = S>) -> Self {
+        self.change(|facts| facts.scopes = scopes.into_iter().collect())
+    }
+
+    /// With a further claim, replacing one of the same name.
+    #[must_use]
+    pub fn claim(self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.change(|facts| {
+            facts.claims.insert(name.into(), value.into());
+        })
+    }
+
+    /// With the scheme that proved the identity.
+    #[must_use]
+    pub fn scheme(self, scheme: Scheme) -> Self {
+        self.change(|facts| facts.scheme = scheme)
+    }
+
+    /// With the moment from which the credential no longer counts.
+    #[must_use]
+    pub fn expires_at(self, at: SystemTime) -> Self {
+        self.change(|facts| facts.expires_at = Some(at))
+    }
+
+    fn change(mut self, change: impl FnOnce(&mut Facts)) -> Self {
+        change(Arc::make_mut(&mut self.0));
+        self
+    }
+
+    /// The caller's identifier at its issuer.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        &self.0.subject
+    }
+
+    /// Who vouches for the subject.
+    #[must_use]
+    pub fn get_issuer(&self) -> Option<&str> {
+        self.0.issuer.as_deref()
+    }
+
+    /// The OAuth client that acts for the subject.
+    #[must_use]
+    pub fn get_client(&self) -> Option<&str> {
+        self.0.client.as_deref()
+    }
+
+    /// What the caller may do.
+    #[must_use]
+    pub fn granted(&self) -> &Scopes {
+        &self.0.scopes
+    }
+
+    /// Every claim that came with the credential.
+    #[must_use]
+    pub fn claims(&self) -> &Map<String, Value> {
+        &self.0.claims
+    }
+
+    /// How the caller proved who they are.
+    #[must_use]
+    pub fn get_scheme(&self) -> Scheme {
+        self.0.scheme
+    }
+
+    /// When the credential ends, if it does.
+    #[must_use]
+    pub fn get_expires_at(&self) -> Option<SystemTime> {
+        self.0.expires_at
+    }
+}
+
+impl PartialEq for Principal {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.subject == other.0.subject && self.0.issuer == other.0.issuer
+    }
+}
+
+impl Eq for Principal {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_subject_of_another_issuer_is_another_caller() {
+        let alice = Principal::user("alice").issuer("https://a.example");
+        assert_eq!(alice, alice.clone().scopes(["x"]));
+        assert_ne!(alice, Principal::user("alice").issuer("https://b.example"));
+        assert_ne!(alice, Principal::user("alice"));
+    }
+}
