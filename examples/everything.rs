@@ -1,0 +1,141 @@
+//! The fixture of the official conformance suite: the tools it calls by name.
+//!
+//! `cargo run --example everything --features full -- 127.0.0.1:8001`
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use mcp_runtime::prelude::*;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+/// A picture of one pixel.
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\xc4\x89\
+    \0\0\0\rIDATx\xdac\xfc\xcf\xc0\xf0\x1f\0\x05\x05\x02\0_\xc8\xf1\xd2\0\0\0\0IEND\xaeB`\x82";
+
+/// A sound of one sample.
+const WAV: &[u8] = b"RIFF&\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0@\x1f\0\0\0}\0\0\x02\0\x10\0data\x02\0\0\0\0\0";
+
+/// Answers with text.
+#[tool]
+fn test_simple_text() -> &'static str {
+    "This is a simple text response for testing."
+}
+
+/// Answers with a picture.
+#[tool]
+fn test_image_content() -> Image {
+    Image::png(PNG)
+}
+
+/// Answers with a sound.
+#[tool]
+fn test_audio_content() -> Audio {
+    Audio::new(WAV, "audio/wav")
+}
+
+/// Answers with a resource and its contents.
+#[tool]
+fn test_embedded_resource() -> EmbeddedResource {
+    EmbeddedResource::text("test://embedded-resource", "This is an embedded resource content.").mime_type("text/plain")
+}
+
+/// Answers with text, a picture and a resource.
+#[tool]
+fn test_multiple_content_types() -> Vec<Content> {
+    let resource = EmbeddedResource::text("test://mixed-content-resource", r#"{"test":"data","value":123}"#);
+    vec!["Multiple content types test:".into(), Image::png(PNG).into(), resource.mime_type("application/json").into()]
+}
+
+/// Reports progress while it works.
+#[tool]
+async fn test_tool_with_progress(ctx: Context) -> &'static str {
+    for done in [0.0, 50.0, 100.0] {
+        ctx.progress(done, 100.0, "");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    "Three steps done."
+}
+
+/// Fails, and says so.
+#[tool]
+fn test_error_handling() -> Result<(), ToolError> {
+    Err(ToolError::user("This tool intentionally returns an error for testing"))
+}
+
+/// Has an argument that clients mirror into a header.
+#[tool]
+fn test_x_mcp_header(#[arg(header = "Region")] region: Option<String>, level: Option<i64>) -> String {
+    format!("region {region:?}, level {level:?}")
+}
+
+/// Needs a client that can sample.
+#[tool(requires(sampling))]
+fn test_missing_capability() -> &'static str {
+    "The client can sample."
+}
+
+/// Answers without asking anything.
+#[tool]
+fn test_streaming_elicitation() -> &'static str {
+    "Nothing to ask."
+}
+
+/// Logs on the server's side only.
+#[tool]
+fn test_logging_tool() -> &'static str {
+    "Nothing logged to the client."
+}
+
+/// Arguments whose schema uses what JSON Schema 2020-12 has.
+struct Contact(serde_json::Value);
+
+impl<'de> serde::Deserialize<'de> for Contact {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        serde_json::Value::deserialize(deserializer).map(Self)
+    }
+}
+
+impl JsonSchema for Contact {
+    fn schema_name() -> Cow<'static, str> {
+        "Contact".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "type": "object",
+            "$defs": {
+                "address": {
+                    "$anchor": "addressDef",
+                    "type": "object",
+                    "properties": { "street": { "type": "string" }, "city": { "type": "string" } },
+                },
+            },
+            "properties": {
+                "name": { "type": "string" },
+                "address": { "$ref": "#/$defs/address" },
+                "contactMethod": { "type": "string", "enum": ["phone", "email"] },
+                "phone": { "type": "string" },
+                "email": { "type": "string" },
+            },
+            "allOf": [{ "anyOf": [{ "required": ["phone"] }, { "required": ["email"] }] }],
+            "if": { "properties": { "contactMethod": { "const": "phone" } }, "required": ["contactMethod"] },
+            "then": { "required": ["phone"] },
+            "else": { "required": ["email"] },
+            "additionalProperties": false,
+        })
+    }
+}
+
+/// Takes a person's name and how to reach them.
+#[tool]
+fn json_schema_2020_12_tool(Args(contact): Args<Contact>) -> String {
+    format!("noted: {}", contact.0)
+}
+
+#[tokio::main]
+async fn main() -> mcp_runtime::Result<()> {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8001".to_owned());
+    Server::new("everything", env!("CARGO_PKG_VERSION")).serve(address).await
+}

@@ -1,0 +1,127 @@
+//! One parameter of a tool: an argument, the struct of all arguments, or a value that the server provides.
+
+use proc_macro2::Ident;
+use quote::ToTokens;
+use syn::ext::IdentExt;
+use syn::{Attribute, Pat, PatType, Type};
+
+use crate::argument::{self, Argument};
+use crate::describe;
+use crate::errors::Errors;
+use crate::function;
+use crate::types::{self, Position};
+
+pub(crate) struct Parameter<'f> {
+    pub(crate) ty: &'f Type,
+    pub(crate) role: Role<'f>,
+}
+
+pub(crate) enum Role<'f> {
+    /// A value the client sends by name.
+    Argument(Box<Field<'f>>),
+    /// `Args<T>`: all that the client sends, as one `T`.
+    Arguments(&'f Type),
+    /// A value the server provides; the name is for the server's own reports.
+    Injected(String),
+}
+
+/// An argument as a field of the generated struct.
+pub(crate) struct Field<'f> {
+    pub(crate) ident: &'f Ident,
+    pub(crate) argument: Argument,
+    /// The user's `///`, `#[serde]` and `#[schemars]`.
+    pub(crate) attributes: Vec<&'f Attribute>,
+    /// From the `# Arguments` list of the function.
+    pub(crate) description: Option<&'f str>,
+}
+
+/// Checks one parameter and finds out what it is.
+pub(crate) fn read<'f>(parameter: &'f PatType, errors: &mut Errors) -> Option<Parameter<'f>> {
+    let PatType { attrs, pat, ty, .. } = parameter;
+    let ty: &Type = ty;
+    for attribute in attrs {
+        if attribute.path().is_ident("cfg") || attribute.path().is_ident("cfg_attr") {
+            errors.on(attribute, "a tool has the same parameters in every build: put `#[cfg]` on two versions of the function");
+        } else if let Some(meant) = function::misspelt(attribute) {
+            let name = attribute.path();
+            errors.on(name, format!("there is no `#[{}]` for parameters; did you mean `#[{meant}]`?", name.to_token_stream()));
+        }
+    }
+    describe::check(attrs, errors);
+    let inject = attrs.iter().find(|attribute| attribute.path().is_ident("inject"));
+    if let Some(inject) = inject
+        && inject.meta.require_path_only().is_err()
+    {
+        errors.on(inject, "`#[inject]` takes no options");
+    }
+    if inject.is_some() || is_injected(ty) {
+        types::check_owned(ty, Position::Injected, errors);
+        for attribute in attrs.iter().filter(|attribute| concerns_arguments(attribute)) {
+            errors.on(
+                attribute,
+                format!(
+                    "`{}` is injected by the server, and clients never send it: remove `#[{}]`",
+                    types::show(pat),
+                    attribute.path().to_token_stream()
+                ),
+            );
+        }
+        return Some(Parameter { ty, role: Role::Injected(binding(pat)) });
+    }
+    if types::last_segment(ty).is_some_and(|segment| segment.ident == "Args") {
+        for attribute in attrs.iter().filter(|attribute| concerns_arguments(attribute)) {
+            errors.on(attribute, "put this on a field of the struct in `Args<_>`, and `#[data]` on the struct");
+        }
+        let Some(inner) = types::only_argument(ty, "Args") else {
+            errors.on(ty, "`Args` takes the struct of all arguments: `Args<Query>`");
+            return None;
+        };
+        types::check_owned(inner, Position::Argument, errors);
+        return Some(Parameter { ty, role: Role::Arguments(inner) });
+    }
+    types::check_owned(ty, Position::Argument, errors);
+    let argument = Argument::read(attrs, ty, errors);
+    let ident = argument_name(pat, errors)?;
+    let attributes = attrs
+        .iter()
+        .filter(|attribute| ["doc", "serde", "schemars"].iter().any(|kept| attribute.path().is_ident(kept)))
+        .collect();
+    Some(Parameter { ty, role: Role::Argument(Box::new(Field { ident, argument, attributes, description: None })) })
+}
+
+/// The types that the server provides are known by name; `#[inject]` tells of all others.
+fn is_injected(ty: &Type) -> bool {
+    const BARE: [&str; 4] = ["Context", "Principal", "HeaderMap", "CancellationToken"];
+    const WRAPPED: [&str; 2] = ["State", "Extension"];
+    let Some(segment) = types::last_segment(ty) else { return false };
+    BARE.iter().any(|known| segment.ident == known)
+        || WRAPPED.iter().any(|known| types::only_argument(ty, known).is_some())
+        || types::only_argument(ty, "Option").and_then(types::last_segment).is_some_and(|segment| segment.ident == "Principal")
+}
+
+fn concerns_arguments(attribute: &Attribute) -> bool {
+    argument::is_arg(attribute) || attribute.path().is_ident("serde") || attribute.path().is_ident("schemars")
+}
+
+fn argument_name<'f>(pat: &'f Pat, errors: &mut Errors) -> Option<&'f Ident> {
+    let text = match pat {
+        Pat::Ident(pat) if pat.by_ref.is_none() && pat.subpat.is_none() => return Some(&pat.ident),
+        Pat::Wild(_) => "an argument needs a name that clients can send: write one instead of `_`".to_owned(),
+        other => format!(
+            "an argument needs a name that clients can send: bind it to one and take `{}` apart in the body; or write \
+             `#[inject]` if the server provides it",
+            types::show(other)
+        ),
+    };
+    errors.on(pat, text);
+    None
+}
+
+/// A name for an injected parameter: `api` for `api` and for `State(api)`, else the pattern as written.
+fn binding(pat: &Pat) -> String {
+    match pat {
+        Pat::Ident(pat) => pat.ident.unraw().to_string(),
+        Pat::TupleStruct(pat) if pat.elems.len() == 1 => binding(&pat.elems[0]),
+        other => types::show(other),
+    }
+}

@@ -1,0 +1,84 @@
+//! Compares whole expansions with `tests/expansion/*.expanded.rs`; `UPDATE_EXPANSIONS=1` writes them anew.
+
+use std::path::{Path, PathBuf};
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::{Attribute, Item, Meta};
+
+/// The texts of the `compile_error!`s in an expansion.
+pub(crate) fn messages(expansion: &TokenStream) -> Vec<String> {
+    struct Macros(Vec<String>);
+    impl<'ast> syn::visit::Visit<'ast> for Macros {
+        fn visit_macro(&mut self, mac: &'ast syn::Macro) {
+            if mac.path.segments.last().is_some_and(|segment| segment.ident == "compile_error") {
+                self.0.extend(mac.parse_body::<syn::LitStr>().map(|text| text.value()));
+            }
+        }
+    }
+    let mut macros = Macros(Vec::new());
+    // The item may be one that stands in no file, such as a method; the errors come after it.
+    let text = expansion.to_string();
+    let errors =
+        text.find(":: core :: compile_error").or_else(|| text.find("::core::compile_error")).map_or("", |start| &text[start..]);
+    let file: syn::File = syn::parse_str(errors).expect("errors are items");
+    syn::visit::Visit::visit_file(&mut macros, &file);
+    macros.0
+}
+
+/// Expands our attributes in a file as the compiler would.
+fn expand(source: &str) -> String {
+    let file: syn::File = syn::parse_str(source).expect("the input is Rust");
+    let expanded: TokenStream = file.items.into_iter().map(expand_item).collect();
+    prettyplease::unparse(&syn::parse2(expanded).expect("the expansion is Rust"))
+}
+
+fn expand_item(mut item: Item) -> TokenStream {
+    let attributes: &mut Vec<Attribute> = match &mut item {
+        Item::Fn(function) => &mut function.attrs,
+        Item::Struct(item) => &mut item.attrs,
+        Item::Enum(item) => &mut item.attrs,
+        other => return other.to_token_stream(),
+    };
+    let ours = attributes.iter().position(|attribute| attribute.path().is_ident("tool") || attribute.path().is_ident("data"));
+    let Some(ours) = ours else { return item.to_token_stream() };
+    let attribute = attributes.remove(ours);
+    let options = match attribute.meta {
+        Meta::List(ref list) => list.tokens.clone(),
+        _ => quote!(),
+    };
+    if attribute.path().is_ident("tool") {
+        crate::tool::tool(options, &item.to_token_stream())
+    } else {
+        crate::data::data(options, &item.to_token_stream())
+    }
+}
+
+fn inputs() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/expansion");
+    let files = std::fs::read_dir(folder).expect("the folder of inputs");
+    let mut files: Vec<PathBuf> = files.map(|file| file.expect("a file").path()).collect();
+    files.retain(|file| {
+        file.extension().is_some_and(|extension| extension == "rs") && !file.to_string_lossy().ends_with(".expanded.rs")
+    });
+    files.sort();
+    files
+}
+
+#[test]
+fn expansions_are_as_committed() {
+    let update = std::env::var_os("UPDATE_EXPANSIONS").is_some();
+    let inputs = inputs();
+    assert!(inputs.len() >= 8, "inputs are missing");
+    let mut changed = Vec::new();
+    for input in inputs {
+        let output = input.with_extension("expanded.rs");
+        let expanded = expand(&std::fs::read_to_string(&input).expect("an input"));
+        if update {
+            std::fs::write(&output, &expanded).expect("an output");
+        } else if std::fs::read_to_string(&output).unwrap_or_default() != expanded {
+            changed.push(output.display().to_string());
+        }
+    }
+    assert!(changed.is_empty(), "expansions changed; look at them with UPDATE_EXPANSIONS=1 and `git diff`: {changed:#?}");
+}

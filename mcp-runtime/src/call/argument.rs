@@ -1,0 +1,122 @@
+//! From raw bytes into the tool's types.
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::{Outcome, ToolResult};
+use crate::schema::{Enforced, Problem};
+
+/// All arguments as one struct.
+///
+/// ```
+/// use mcp_runtime::prelude::*;
+///
+/// #[data]
+/// struct Query {
+///     /// Words to look for.
+///     words: String,
+///     limit: Option<u32>,
+/// }
+///
+/// /// Search the archive.
+/// #[tool]
+/// fn search(Args(query): Args<Query>) -> String {
+///     format!("nothing found for {}", query.words)
+/// }
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Args<T>(pub T);
+
+/// What may be an argument of a tool: everything that serde can read and schemars can describe.
+///
+/// The marker keeps the error short: with two ways to be an argument the compiler reports this trait, not its leaves.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can not be an argument of a tool",
+    label = "not an argument",
+    note = "an argument needs `serde::Deserialize` and `schemars::JsonSchema`: put `#[data]` on the type, or derive both",
+    note = "if the server shall fill it in (state, caller, an extractor behind a type alias): write `#[inject]` before the parameter"
+)]
+pub trait Argument<Marker> {}
+
+/// The way all arguments go.
+#[derive(Debug)]
+pub struct Described;
+
+/// A way no type goes.
+#[derive(Debug)]
+pub struct Undescribed;
+
+/// Implemented by nothing.
+pub trait Never {}
+
+impl<T: DeserializeOwned + JsonSchema> Argument<Described> for T {}
+impl<T: Never> Argument<Undescribed> for T {}
+
+/// The arguments of one call, unparsed, and what their schema asserts.
+#[derive(Debug)]
+pub struct RawArguments<'a> {
+    tool: &'static str,
+    /// JSON text of an object; `None` where the call carries no arguments.
+    text: Option<&'a str>,
+    schema: &'a Enforced,
+}
+
+/// A report is for a model to read; beyond this it stops helping.
+const MAX_REPORTED: usize = 20;
+
+impl<'a> RawArguments<'a> {
+    pub(crate) fn new(tool: &'static str, text: Option<&'a str>, schema: &'a Enforced) -> Self {
+        Self { tool, text, schema }
+    }
+
+    /// Reads the arguments into `T`.
+    ///
+    /// # Errors
+    /// They do not fit: the outcome is a result that lists every problem for the model.
+    pub fn parse<T: DeserializeOwned>(self) -> Result<T, Outcome> {
+        let text = self.text.unwrap_or("{}");
+        if self.schema.asserts_more_than_types() {
+            let problems = self.problems(text);
+            if !problems.is_empty() {
+                return Err(self.reject(&problems));
+            }
+        }
+        serde_json::from_str(text).map_err(|_| self.explain::<T>(text))
+    }
+
+    fn problems(&self, text: &str) -> Vec<Problem> {
+        match serde_json::from_str::<Value>(text) {
+            Ok(value) => self.schema.problems(&value),
+            // The envelope's scan found it to be JSON; what remains are the bounds of the parser.
+            Err(_) => vec![Problem::new("", "nested too deeply, or a number is out of range")],
+        }
+    }
+
+    /// Finds out what a failed parse stumbled over.
+    fn explain<T: DeserializeOwned>(&self, text: &str) -> Outcome {
+        let mut problems = self.problems(text);
+        if problems.is_empty() {
+            // The type is stricter than its schema: a custom `Deserialize`, or a name that is given twice.
+            let mut deserializer = serde_json::Deserializer::from_str(text);
+            match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
+                Ok(_) => problems.push(Problem::new("", "not acceptable")),
+                Err(error) => problems.push(Problem::from_serde(&error)),
+            }
+        }
+        self.reject(&problems)
+    }
+
+    fn reject(&self, problems: &[Problem]) -> Outcome {
+        tracing::debug!(target: "mcp_runtime::tool", tool = self.tool, problems = problems.len(), "arguments do not fit");
+        let mut report = format!("The arguments do not fit `{}`:", self.tool);
+        for problem in problems.iter().take(MAX_REPORTED) {
+            report.push_str("\n- ");
+            report.push_str(&problem.to_string());
+        }
+        if problems.len() > MAX_REPORTED {
+            report.push_str(&format!("\n- and {} more", problems.len() - MAX_REPORTED));
+        }
+        Outcome::Complete(ToolResult::error(report))
+    }
+}

@@ -1,0 +1,175 @@
+//! Content blocks of a result (MCP 2026-07-28, `ContentBlock`).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+
+/// One block of a tool's answer.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Content {
+    /// Text.
+    Text {
+        /// The text.
+        text: String,
+    },
+    /// A picture.
+    Image(Image),
+    /// A sound.
+    Audio(Audio),
+    /// A resource the client can read by its URI.
+    ResourceLink(ResourceLink),
+    /// A resource with its contents.
+    Resource(EmbeddedResource),
+}
+
+impl Content {
+    /// A text block.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::Text { text: text.into() }
+    }
+}
+
+/// A picture, in base64.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Image {
+    data: String,
+    mime_type: String,
+}
+
+impl Image {
+    /// From the bytes of an image file and its media type, for example `image/png`.
+    pub fn new(bytes: impl AsRef<[u8]>, mime_type: impl Into<String>) -> Self {
+        Self { data: STANDARD.encode(bytes), mime_type: mime_type.into() }
+    }
+
+    /// A PNG picture.
+    pub fn png(bytes: impl AsRef<[u8]>) -> Self {
+        Self::new(bytes, "image/png")
+    }
+}
+
+/// A sound, in base64.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Audio {
+    data: String,
+    mime_type: String,
+}
+
+impl Audio {
+    /// From the bytes of a sound file and its media type, for example `audio/wav`.
+    pub fn new(bytes: impl AsRef<[u8]>, mime_type: impl Into<String>) -> Self {
+        Self { data: STANDARD.encode(bytes), mime_type: mime_type.into() }
+    }
+}
+
+/// A pointer to a resource.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ResourceLink {
+    uri: String,
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    title: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mime_type: Option<String>,
+}
+
+impl ResourceLink {
+    /// A link by URI, with the resource's name.
+    pub fn new(uri: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { uri: uri.into(), name: name.into(), title: None, description: None, mime_type: None }
+    }
+
+    /// With a title for people.
+    #[must_use]
+    pub fn title(mut self, title: impl Into<String>) -> Self {
+        self.title = Some(title.into());
+        self
+    }
+
+    /// With a description.
+    #[must_use]
+    pub fn description(mut self, description: impl Into<String>) -> Self {
+        self.description = Some(description.into());
+        self
+    }
+
+    /// With the media type of the resource.
+    #[must_use]
+    pub fn mime_type(mut self, mime_type: impl Into<String>) -> Self {
+        self.mime_type = Some(mime_type.into());
+        self
+    }
+}
+
+/// A resource, contents included.
+#[derive(Clone, Debug, Serialize)]
+pub struct EmbeddedResource {
+    resource: ResourceContents,
+}
+
+/// The contents of a resource: text, or bytes in base64.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ResourceContents {
+    uri: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mime_type: Option<String>,
+    #[serde(flatten)]
+    body: Body,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+enum Body {
+    Text(String),
+    Blob(String),
+}
+
+impl EmbeddedResource {
+    /// A resource of text.
+    pub fn text(uri: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { resource: ResourceContents { uri: uri.into(), mime_type: None, body: Body::Text(text.into()) } }
+    }
+
+    /// A resource of bytes.
+    pub fn bytes(uri: impl Into<String>, bytes: impl AsRef<[u8]>) -> Self {
+        Self { resource: ResourceContents { uri: uri.into(), mime_type: None, body: Body::Blob(STANDARD.encode(bytes)) } }
+    }
+
+    /// With the media type of the contents.
+    #[must_use]
+    pub fn mime_type(mut self, mime_type: impl Into<String>) -> Self {
+        self.resource.mime_type = Some(mime_type.into());
+        self
+    }
+}
+
+macro_rules! into_content {
+    ($($from:ident => $variant:ident),*) => { $(
+        impl From<$from> for Content {
+            fn from(value: $from) -> Self {
+                Self::$variant(value)
+            }
+        }
+    )* };
+}
+into_content!(Image => Image, Audio => Audio, ResourceLink => ResourceLink, EmbeddedResource => Resource);
+
+impl From<String> for Content {
+    fn from(text: String) -> Self {
+        Self::Text { text }
+    }
+}
+
+impl From<&str> for Content {
+    fn from(text: &str) -> Self {
+        Self::text(text)
+    }
+}

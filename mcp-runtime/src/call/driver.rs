@@ -1,0 +1,156 @@
+//! Drives one call: polls the handler's future, catches panics, keeps time, and hands out progress.
+
+use std::any::Any;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Poll, ready};
+use std::time::Duration;
+
+use tokio::time::Sleep;
+
+use super::outbox::Progress;
+use super::{CallFuture, Context, Outcome, ToolError, ToolResult};
+
+/// What the client reads of a failure that carries no message for it.
+const MASKED: &str = "The tool failed. The cause is in the server's log.";
+
+/// A call under way. Dropping it drops the handler's future and cancels the call's token.
+#[derive(Debug)]
+pub(crate) struct Running {
+    context: Context,
+    call: Option<Call>,
+    limits: Limits,
+    timer: Option<Pin<Box<Sleep>>>,
+    /// Was progress handed out, so that there is a stream to put the rest on?
+    streaming: bool,
+    done: Option<ToolResult>,
+}
+
+struct Call(CallFuture);
+
+impl std::fmt::Debug for Call {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Call")
+    }
+}
+
+/// The bounds of one call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) timeout: Duration,
+    pub(crate) max_result_bytes: usize,
+}
+
+/// What a call says.
+#[derive(Debug)]
+pub(crate) enum Event {
+    Progress(Progress),
+    Done(ToolResult),
+}
+
+impl Running {
+    /// Starts a call: `start` parses the arguments and makes the future. A panic in it is an answer like any other.
+    pub(crate) fn start(context: Context, limits: Limits, start: impl FnOnce(Context) -> CallFuture) -> Self {
+        let for_call = context.clone();
+        let call = catch_unwind(AssertUnwindSafe(|| start(for_call))).unwrap_or_else(|panic| {
+            let outcome = panicked(context.tool_name(), panic.as_ref());
+            Box::pin(std::future::ready(outcome))
+        });
+        Self { context, call: Some(Call(call)), limits, timer: None, streaming: false, done: None }
+    }
+
+    pub(crate) fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// The next thing the call says. After [`Event::Done`], never again.
+    pub(crate) async fn next(&mut self) -> Event {
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    pub(crate) fn poll_next(&mut self, cx: &mut std::task::Context<'_>) -> Poll<Event> {
+        if let Some(done) = self.done.take() {
+            return Poll::Ready(Event::Done(done));
+        }
+        let Some(Call(call)) = &mut self.call else { return Poll::Pending };
+        let tool = self.context.tool_name();
+        let polled = catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(cx)));
+        let outcome = match polled {
+            Ok(Poll::Ready(outcome)) => outcome,
+            Err(panic) => panicked(tool, panic.as_ref()),
+            Ok(Poll::Pending) => {
+                // Most calls end in their first poll; only the others pay for a timer.
+                let timeout = self.limits.timeout;
+                let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
+                if timer.as_mut().poll(cx).is_pending() {
+                    return Poll::Ready(Event::Progress(ready!(self.poll_outbox(cx))));
+                }
+                self.context.cancel();
+                tracing::warn!(target: "mcp_runtime::tool", tool, ?timeout, "tool timed out");
+                Outcome::Complete(ToolResult::error(format!("The tool did not finish within its limit of {timeout:?} and was stopped.")))
+            }
+        };
+        self.finish(outcome)
+    }
+
+    fn poll_outbox(&mut self, cx: &mut std::task::Context<'_>) -> Poll<Progress> {
+        let progress = self.context.outbox().take(cx.waker());
+        self.streaming |= progress.is_some();
+        progress.map_or(Poll::Pending, Poll::Ready)
+    }
+
+    fn finish(&mut self, outcome: Outcome) -> Poll<Event> {
+        drop_quietly(self.call.take(), self.context.tool_name());
+        let result = match outcome {
+            Outcome::Complete(result) => result,
+            Outcome::Failed(error) => failed(self.context.tool_name(), &error),
+        };
+        let result = result.limited(self.limits.max_result_bytes);
+        match self.context.outbox().close() {
+            Some(progress) if self.streaming => {
+                self.done = Some(result);
+                Poll::Ready(Event::Progress(progress))
+            }
+            // Reported in the very poll that ended the call: not worth a stream of its own.
+            _ => Poll::Ready(Event::Done(result)),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(call) = self.call.take() {
+            let tool = self.context.tool_name();
+            tracing::debug!(target: "mcp_runtime::tool", tool, "call cancelled: the client went away");
+            self.context.cancel();
+            drop_quietly(Some(call), tool);
+        }
+    }
+}
+
+/// A destructor may panic as well.
+fn drop_quietly(call: Option<Call>, tool: &'static str) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(call))) {
+        panicked(tool, panic.as_ref());
+    }
+}
+
+fn panicked(tool: &'static str, panic: &(dyn Any + Send)) -> Outcome {
+    let message = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    tracing::error!(target: "mcp_runtime::tool", tool, panic = message.unwrap_or("no message"), "tool panicked");
+    Outcome::Complete(ToolResult::error(MASKED))
+}
+
+fn failed(tool: &'static str, error: &ToolError) -> ToolResult {
+    match error.user_message() {
+        Some(message) => {
+            tracing::debug!(target: "mcp_runtime::tool", tool, %error, "tool answered with an error");
+            ToolResult::error(message)
+        }
+        None => {
+            tracing::error!(target: "mcp_runtime::tool", tool, %error, "tool failed");
+            ToolResult::error(MASKED)
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! What a tool fails with: one text for the model, one for the log.
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
+
+/// A message for the model, as an ordinary error.
+///
+/// Put it anywhere in a chain of errors (as the error itself, or as the `source()` of another one): when the chain reaches a
+/// tool's `?`, this message is what the model reads. An error without one in its chain is logged whole and masked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserError(Cow<'static, str>);
+
+impl UserError {
+    /// An error that says `message` to the model. Do not put internals into it.
+    pub fn new(message: impl Into<Cow<'static, str>>) -> Self {
+        Self(message.into())
+    }
+
+    /// The message.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for UserError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for UserError {}
+
+/// What a tool fails with.
+///
+/// Everything that converts into `Box<dyn Error + Send + Sync>` becomes one with `?`: the errors of std and of other crates,
+/// `anyhow::Error`, strings. The client reads a general line; the error and its chain of sources are logged. To tell the
+/// model something, use [`ToolError::user`].
+///
+#[doc = include_str!("../docs/tool_error.md")]
+pub struct ToolError(Box<dyn Error + Send + Sync>);
+
+impl ToolError {
+    /// A failure whose `message` the model reads.
+    pub fn user(message: impl Into<Cow<'static, str>>) -> Self {
+        Self(Box::new(UserError::new(message)))
+    }
+
+    /// What the model may read: the [`UserError`] that is nearest to the surface of the chain.
+    #[must_use]
+    pub fn user_message(&self) -> Option<&str> {
+        let mut next: Option<&(dyn Error + 'static)> = Some(self.0.as_ref());
+        // A chain can be a circle only by intent; it must not become a hang.
+        for _ in 0..64 {
+            let error = next?;
+            if let Some(user) = error.downcast_ref::<UserError>() {
+                return Some(user.message());
+            }
+            next = error.source();
+        }
+        None
+    }
+
+    /// The error itself.
+    #[must_use]
+    pub fn as_error(&self) -> &(dyn Error + Send + Sync + 'static) {
+        self.0.as_ref()
+    }
+}
+
+impl<E: Into<Box<dyn Error + Send + Sync>>> From<E> for ToolError {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+/// The error and its chain of sources, for logs.
+impl fmt::Display for ToolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut next = self.0.source();
+        for _ in 0..64 {
+            let Some(error) = next else { break };
+            write!(f, ": {error}")?;
+            next = error.source();
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for ToolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ToolError({:?})", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("storage failed")]
+    struct Storage(#[source] UserError);
+
+    #[test]
+    fn a_user_error_is_found_anywhere_in_the_chain() {
+        assert_eq!(ToolError::user("a").user_message(), Some("a"));
+        assert_eq!(ToolError::from(UserError::new("b")).user_message(), Some("b"));
+        assert_eq!(ToolError::from(Storage(UserError::new("c"))).user_message(), Some("c"));
+        assert_eq!(ToolError::from(std::io::Error::other(Storage(UserError::new("d")))).user_message(), Some("d"));
+    }
+
+    #[test]
+    fn all_else_is_masked_and_logged_with_its_chain() {
+        let error = ToolError::from("a plain string");
+        assert_eq!(error.user_message(), None);
+        let error = ToolError::from(Storage(UserError::new("full")));
+        assert_eq!(error.to_string(), "storage failed: full");
+    }
+}

@@ -1,0 +1,35 @@
+//! What a handler sees: its arguments, its context, and what it may answer.
+
+mod argument;
+mod content;
+mod context;
+mod driver;
+mod error;
+mod extract;
+mod outbox;
+mod result;
+
+pub use argument::{Args, Argument, RawArguments};
+pub use content::{Audio, Content, EmbeddedResource, Image, ResourceContents, ResourceLink};
+pub use context::{Capability, Context};
+pub(crate) use context::{CallState, Capabilities, RequestMeta, States};
+pub(crate) use driver::{Event, Limits, Running};
+pub(crate) use outbox::Progress;
+pub use error::{ToolError, UserError};
+pub use extract::{Extension, FromContext, Requirement, State};
+pub(crate) use result::Contents;
+pub use result::{IntoToolResult, Json, ToolResult};
+
+use std::pin::Pin;
+
+/// How a tool call ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The tool answered; the result may itself report an error to the model.
+    Complete(ToolResult),
+    /// The tool failed.
+    Failed(ToolError),
+}
+
+/// A call that is under way.
+pub type CallFuture = Pin<Box<dyn Future<Output = Outcome> + Send + 'static>>;

@@ -1,0 +1,145 @@
+//! What the server offers: collected once, sorted, checked, and serialised before the first request.
+
+mod listing;
+mod tool;
+
+use std::any::TypeId;
+
+pub use tool::{Annotations, Injected, Location, Tool, ToolDefinition};
+
+use crate::call::{Limits, Requirement};
+use crate::error::Problem;
+use crate::schema::{self, Enforced, HeaderParameter};
+use listing::Lists;
+use mcp_auth::Principal;
+
+/// One tool, ready to be called.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) definition: &'static ToolDefinition,
+    pub(crate) enforced: Enforced,
+    pub(crate) headers: Vec<HeaderParameter>,
+    pub(crate) limits: Limits,
+    /// A parameter of the function is the caller.
+    pub(crate) needs_principal: bool,
+}
+
+impl Entry {
+    /// Those scopes of the tool that the caller was not granted.
+    pub(crate) fn lacks_scopes(&self, principal: Option<&Principal>) -> bool {
+        let scopes = self.definition.scopes;
+        match principal {
+            Some(principal) => principal.granted().missing(scopes).next().is_some(),
+            None => !scopes.is_empty(),
+        }
+    }
+
+    fn visible_to(&self, principal: Option<&Principal>) -> bool {
+        !self.definition.hidden || !self.lacks_scopes(principal)
+    }
+}
+
+/// All tools of a server, sorted by name.
+#[derive(Debug)]
+pub(crate) struct Catalog {
+    tools: Vec<Entry>,
+    lists: Lists,
+}
+
+/// What the builder knows and a tool may need.
+pub(crate) struct Surroundings<'s> {
+    pub(crate) limits: Limits,
+    pub(crate) has_state: &'s dyn Fn(TypeId) -> bool,
+    /// Can a caller be known at all?
+    pub(crate) authenticates: bool,
+}
+
+impl Catalog {
+    /// Checks and prepares the tools.
+    pub(crate) fn build(mut tools: Vec<Tool>, around: &Surroundings<'_>, problems: &mut Vec<Problem>) -> Self {
+        // `inventory` gives them in the order of linking.
+        tools.sort_by_key(|tool| (tool.name(), tool.definition().location.file, tool.definition().location.line));
+        // The same tool chosen twice is no conflict.
+        tools.dedup_by_key(|tool| std::ptr::from_ref(tool.definition()));
+        for pair in tools.windows(2) {
+            let (first, second) = (pair[0].definition(), pair[1].definition());
+            if first.name == second.name {
+                problems.push(Problem::DuplicateTool { name: first.name, first: first.location, second: second.location });
+            }
+        }
+        let mut listed = Vec::with_capacity(tools.len());
+        let mut entries = Vec::with_capacity(tools.len());
+        for tool in tools {
+            let definition = tool.definition();
+            let needs_principal = requirements(definition, around, problems);
+            match schema::input(definition.input_schema, definition.refuses_unknown) {
+                Ok(input) => {
+                    let output = schema::output(definition.output_schema);
+                    listed.push(listing::tool_json(definition, &input.published, output.as_ref()));
+                    let limits = Limits {
+                        timeout: definition.timeout.unwrap_or(around.limits.timeout),
+                        max_result_bytes: definition.max_result_bytes.unwrap_or(around.limits.max_result_bytes),
+                    };
+                    entries.push(Entry { definition, enforced: input.enforced, headers: input.headers, limits, needs_principal });
+                }
+                Err(texts) => problems.extend(texts.into_iter().map(|text| Problem::Schema {
+                    tool: definition.name,
+                    location: definition.location,
+                    text,
+                })),
+            }
+        }
+        let lists = Lists::new(&entries, listed);
+        Self { tools: entries, lists }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tools.is_empty()
+    }
+
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.tools.iter().map(|entry| entry.definition.name)
+    }
+
+    /// A tool by name, unless it is hidden from this caller.
+    pub(crate) fn find(&self, name: &str, principal: Option<&Principal>) -> Option<&Entry> {
+        let index = self.tools.binary_search_by(|entry| entry.definition.name.cmp(name)).ok()?;
+        Some(&self.tools[index]).filter(|entry| entry.visible_to(principal))
+    }
+
+    /// The names that come nearest to an unknown one, among those the caller may know.
+    pub(crate) fn closest(&self, name: &str, principal: Option<&Principal>) -> Option<&'static str> {
+        let visible = self.tools.iter().filter(|entry| entry.visible_to(principal));
+        schema::closest(name, visible.map(|entry| entry.definition.name))
+    }
+
+    /// The JSON array of the tools that this caller may see.
+    pub(crate) fn list(&self, principal: Option<&Principal>) -> listing::List {
+        self.lists.for_caller(&self.tools, principal)
+    }
+}
+
+/// Checks what the tool's injected parameters need; true if one is the caller.
+fn requirements(definition: &'static ToolDefinition, around: &Surroundings<'_>, problems: &mut Vec<Problem>) -> bool {
+    let mut needs_principal = false;
+    for injected in definition.injected {
+        match (injected.requirement)() {
+            Requirement::Nothing => {}
+            Requirement::Principal => needs_principal = true,
+            Requirement::State { id, name } => {
+                if !(around.has_state)(id) {
+                    problems.push(Problem::MissingState {
+                        tool: definition.name,
+                        parameter: injected.parameter,
+                        state: name,
+                        location: definition.location,
+                    });
+                }
+            }
+        }
+    }
+    if !around.authenticates && (needs_principal || !definition.scopes.is_empty()) {
+        problems.push(Problem::CallerNeverKnown { tool: definition.name, location: definition.location });
+    }
+    needs_principal
+}

@@ -1,0 +1,103 @@
+//! One tool, as `#[tool]` describes it.
+
+use std::fmt;
+use std::time::Duration;
+
+use schemars::{Schema, SchemaGenerator};
+
+use crate::call::{CallFuture, Capability, Context, RawArguments, Requirement};
+
+/// A tool that can be served: what `#[tool]` makes of a function, in hand for [`Server::only`](crate::Server::only).
+#[derive(Clone, Copy)]
+pub struct Tool(&'static ToolDefinition);
+
+inventory::collect!(Tool);
+
+impl Tool {
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn from_definition(definition: &'static ToolDefinition) -> Self {
+        Self(definition)
+    }
+
+    /// The name clients call it by.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.0.name
+    }
+
+    /// Its tags.
+    #[must_use]
+    pub fn tags(self) -> &'static [&'static str] {
+        self.0.tags
+    }
+
+    pub(crate) fn definition(self) -> &'static ToolDefinition {
+        self.0
+    }
+}
+
+impl fmt::Debug for Tool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Tool({} at {})", self.0.name, self.0.location)
+    }
+}
+
+/// Everything the macro knows about a tool. Hidden: only generated code makes one.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "hidden; the words of `#[tool]`")]
+pub struct ToolDefinition {
+    pub name: &'static str,
+    pub title: Option<&'static str>,
+    pub description: Option<&'static str>,
+    pub annotations: Annotations,
+    pub tags: &'static [&'static str],
+    pub scopes: &'static [&'static str],
+    pub hidden: bool,
+    pub requires: &'static [Capability],
+    pub timeout: Option<Duration>,
+    pub max_result_bytes: Option<usize>,
+    pub icons: &'static [&'static str],
+    /// Key, and the value as JSON text.
+    pub meta: &'static [(&'static str, &'static str)],
+    pub input_schema: fn(&mut SchemaGenerator) -> Schema,
+    /// Does the arguments' type refuse unknown names by itself?
+    pub refuses_unknown: bool,
+    pub output_schema: fn(&mut SchemaGenerator) -> Option<Schema>,
+    pub injected: &'static [Injected],
+    pub call: fn(Context, RawArguments<'_>) -> CallFuture,
+    pub location: Location,
+}
+
+/// Hints for clients (MCP 2026-07-28, `ToolAnnotations`); `None` leaves the protocol's default.
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(missing_docs, reason = "hidden; the words of `#[tool]`")]
+pub struct Annotations {
+    pub read_only: Option<bool>,
+    pub destructive: Option<bool>,
+    pub idempotent: Option<bool>,
+    pub open_world: Option<bool>,
+}
+
+/// A parameter that the server fills in.
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "hidden; made by `#[tool]`")]
+pub struct Injected {
+    pub parameter: &'static str,
+    pub requirement: fn() -> Requirement,
+}
+
+/// Where a tool stands in the source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "hidden; made by `#[tool]`")]
+pub struct Location {
+    pub file: &'static str,
+    pub line: u32,
+    pub module: &'static str,
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{} ({})", self.file, self.line, self.module)
+    }
+}

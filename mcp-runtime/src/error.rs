@@ -1,0 +1,120 @@
+//! What can be wrong with a server before it serves.
+
+use std::fmt;
+use std::io;
+
+use crate::catalog::Location;
+
+/// The result of building or running a server.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a server could not be built or run.
+///
+/// `Debug` prints what `Display` does: `main` may return it, and the reader gets sentences.
+#[derive(thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The configuration is not right.
+    #[error("{}", listed(.0))]
+    Config(Vec<Problem>),
+    /// The address can not be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address as it was given.
+        address: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The signal handlers can not be installed.
+    #[error("cannot wait for signals: {0}")]
+    Signals(#[source] io::Error),
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+fn listed(problems: &[Problem]) -> String {
+    let mut text = match problems.len() {
+        1 => "the server can not be built:".to_owned(),
+        count => format!("the server can not be built, for {count} reasons:"),
+    };
+    for problem in problems {
+        text.push_str("\n  - ");
+        text.push_str(&problem.to_string());
+    }
+    text
+}
+
+/// One thing that is wrong with a server's configuration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Problem {
+    /// Two tools have one name.
+    #[error("two tools are named `{name}`: at {first} and at {second}; rename one with `#[tool(name = \"..\")]`")]
+    DuplicateTool {
+        /// The name.
+        name: &'static str,
+        /// Where the first one is.
+        first: Location,
+        /// Where the second one is.
+        second: Location,
+    },
+    /// A tool needs a state that the server was not given.
+    #[error("the tool `{tool}` takes `{parameter}: State<{state}>`, but the server has no such state: add `.state(..)` with a `{state}` (the tool is at {location})")]
+    MissingState {
+        /// The tool.
+        tool: &'static str,
+        /// The parameter.
+        parameter: &'static str,
+        /// The type of the state.
+        state: &'static str,
+        /// Where the tool is.
+        location: Location,
+    },
+    /// A tool needs a known caller, and the server knows none.
+    #[error("the tool `{tool}` needs a known caller (a `Principal` parameter, or scopes), but the server has no `.auth(..)` (the tool is at {location})")]
+    CallerNeverKnown {
+        /// The tool.
+        tool: &'static str,
+        /// Where the tool is.
+        location: Location,
+    },
+    /// The arguments of a tool can not be published as they are.
+    #[error("the tool `{tool}` at {location}: {text}")]
+    Schema {
+        /// The tool.
+        tool: &'static str,
+        /// Where the tool is.
+        location: Location,
+        /// What is wrong with its schema.
+        text: String,
+    },
+    /// A setting has a value that is not allowed.
+    #[error("{setting} is {value}: {allowed}")]
+    Setting {
+        /// The setting's name.
+        setting: &'static str,
+        /// Its value.
+        value: String,
+        /// What is allowed.
+        allowed: &'static str,
+    },
+    /// The server can be reached from other machines, and nobody said who may call it.
+    #[error("{reach}, but everyone could call it: add `.auth(..)`, or `.allow_anonymous()` if that is meant")]
+    Unprotected {
+        /// How it can be reached.
+        reach: String,
+    },
+    /// The server can be reached from other machines, and does not know its own name.
+    #[error("the server listens on {address}, which other machines reach, but has no public URL, so it could not tell its own `Host` from a forged one: add `.public_url(\"https://..\")`")]
+    NoPublicUrl {
+        /// The address.
+        address: String,
+    },
+    /// The authentication chain is not right.
+    #[error("authentication: {0}")]
+    Auth(String),
+}

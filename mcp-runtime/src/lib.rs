@@ -1,0 +1,74 @@
+#![doc = include_str!("docs/crate.md")]
+
+mod call;
+mod catalog;
+mod error;
+mod protocol;
+mod schema;
+mod server;
+pub mod testing;
+mod transport;
+
+pub use call::{
+    Args, Audio, Capability, Content, Context, EmbeddedResource, Extension, FromContext, Image, IntoToolResult, Json, Requirement,
+    ResourceContents, ResourceLink, State, ToolError, ToolResult, UserError,
+};
+pub use catalog::{Location, Tool};
+pub use error::{Error, Problem, Result};
+pub use http::HeaderMap;
+pub use mcp_auth::{Auth, Authenticate, AuthenticateFuture, Principal, Rejection, RejectionKind, Scheme, Scopes, StaticTokens, Verdict};
+pub use mcp_macros::{data, tool};
+pub use server::{Bound, Built, Handle, Server};
+pub use tokio_util::sync::CancellationToken;
+
+/// Everything a file with tools needs.
+pub mod prelude {
+    pub use crate::{
+        Args, Audio, Auth, CancellationToken, Capability, Content, Context, EmbeddedResource, Extension, FromContext, HeaderMap, Image,
+        Json, Principal, ResourceLink, Server, State, StaticTokens, ToolError, ToolResult, UserError, data, tool,
+    };
+}
+
+/// For generated code only. Nothing in here is stable.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::call::{Argument, CallFuture, Outcome, RawArguments};
+    pub use crate::catalog::{Annotations, Injected, Location, Tool, ToolDefinition};
+    pub use crate::{Capability, Context, FromContext, IntoToolResult, Requirement, ToolError, ToolResult};
+    pub use {inventory, schemars, serde};
+
+    /// A call that ended before it began.
+    #[must_use]
+    pub fn done(outcome: Outcome) -> CallFuture {
+        Box::pin(std::future::ready(outcome))
+    }
+
+    /// An injected parameter could not be made.
+    #[must_use]
+    pub fn rejected(error: ToolError) -> Outcome {
+        Outcome::Failed(error)
+    }
+
+    /// The function has returned.
+    pub fn finish<R: IntoToolResult>(result: R) -> Outcome {
+        result.into_outcome()
+    }
+
+    /// Runs a blocking function off the async threads; its panic goes on here.
+    pub async fn run_blocking<R: Send + 'static>(function: impl FnOnce() -> R + Send + 'static) -> R {
+        match tokio::task::spawn_blocking(function).await {
+            Ok(result) => result,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(error) => panic!("a blocking tool was cancelled: {error}"),
+            },
+        }
+    }
+
+    /// Fails to compile, under the parameter, where its type can not be an argument.
+    pub const fn check_argument<T: Argument<M>, M>() {}
+    /// Fails to compile, under the parameter, where its type can not be injected.
+    pub const fn check_injected<T: FromContext>() {}
+    /// Fails to compile, under the return type, where it is no result of a tool.
+    pub const fn check_result<T: IntoToolResult>() {}
+}

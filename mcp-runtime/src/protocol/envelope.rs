@@ -1,0 +1,356 @@
+//! One JSON-RPC message, parsed once and borrowed from the body.
+//!
+//! Members of the wrong type are noted, not refused: which of several faults is answered is decided by the ladder, not by
+//! their order in the text. Only what makes the text no single JSON object, or names a member twice, fails the parse.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::call::{Capabilities, Capability};
+
+/// A member that should be text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Text<'a> {
+    Is(Cow<'a, str>),
+    Other,
+}
+
+impl Text<'_> {
+    pub(crate) fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::Is(text) => Some(text),
+            Self::Other => None,
+        }
+    }
+}
+
+/// A member that should be an object.
+#[derive(Debug)]
+pub(crate) enum Object<T> {
+    Is(T),
+    Other,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Envelope<'a> {
+    pub(crate) jsonrpc: Option<Text<'a>>,
+    pub(crate) id: Option<&'a RawValue>,
+    pub(crate) method: Option<Text<'a>>,
+    pub(crate) params: Option<Object<Params<'a>>>,
+    /// It has a `result` or an `error`: somebody's answer.
+    pub(crate) is_response: bool,
+}
+
+/// The members of `params` that any method of this server reads.
+#[derive(Debug, Default)]
+pub(crate) struct Params<'a> {
+    pub(crate) meta: Option<Object<Meta<'a>>>,
+    pub(crate) name: Option<Text<'a>>,
+    pub(crate) arguments: Option<&'a RawValue>,
+    pub(crate) cursor: Option<&'a RawValue>,
+    /// Of a legacy `initialize`.
+    pub(crate) protocol_version: Option<Text<'a>>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Meta<'a> {
+    pub(crate) protocol_version: Option<Text<'a>>,
+    pub(crate) capabilities: Option<Object<DeclaredCapabilities>>,
+    pub(crate) client_info: Option<Object<Unread>>,
+    pub(crate) log_level: Option<Text<'a>>,
+    pub(crate) progress_token: Option<&'a RawValue>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct DeclaredCapabilities(pub(crate) Capabilities);
+
+#[derive(Debug, Default)]
+struct Elicitation {
+    form: bool,
+    url: bool,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Unread;
+
+/// An object that takes its members one by one.
+trait Members<'a>: Default {
+    fn member<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error>;
+}
+
+/// Readers of one copy and of the other would disagree about the message.
+fn once<'a, A: MapAccess<'a>, T: Deserialize<'a>>(slot: &mut Option<T>, map: &mut A) -> Result<(), A::Error> {
+    if slot.is_some() {
+        return Err(A::Error::custom("a member is given twice"));
+    }
+    *slot = Some(map.next_value()?);
+    Ok(())
+}
+
+fn skip<'a, A: MapAccess<'a>>(map: &mut A) -> Result<(), A::Error> {
+    map.next_value::<IgnoredAny>().map(drop)
+}
+
+impl<'a> Members<'a> for Envelope<'a> {
+    fn member<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        match key {
+            "jsonrpc" => once(&mut self.jsonrpc, map),
+            "id" => once(&mut self.id, map),
+            "method" => once(&mut self.method, map),
+            "params" => once(&mut self.params, map),
+            "result" | "error" => {
+                self.is_response = true;
+                skip(map)
+            }
+            _ => skip(map),
+        }
+    }
+}
+
+impl<'a> Members<'a> for Params<'a> {
+    fn member<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        match key {
+            "_meta" => once(&mut self.meta, map),
+            "name" => once(&mut self.name, map),
+            "arguments" => once(&mut self.arguments, map),
+            "cursor" => once(&mut self.cursor, map),
+            "protocolVersion" => once(&mut self.protocol_version, map),
+            _ => skip(map),
+        }
+    }
+}
+
+impl<'a> Members<'a> for Meta<'a> {
+    fn member<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        match key {
+            super::key::PROTOCOL_VERSION => once(&mut self.protocol_version, map),
+            super::key::CLIENT_CAPABILITIES => once(&mut self.capabilities, map),
+            super::key::CLIENT_INFO => once(&mut self.client_info, map),
+            super::key::LOG_LEVEL => once(&mut self.log_level, map),
+            "progressToken" => once(&mut self.progress_token, map),
+            _ => skip(map),
+        }
+    }
+}
+
+impl<'a> Members<'a> for DeclaredCapabilities {
+    fn member<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        match key {
+            "elicitation" => {
+                if let Object::Is(modes) = map.next_value::<Object<Elicitation>>()? {
+                    // `{}` is how clients said "by form" before there were two modes.
+                    if modes.form || !modes.url {
+                        self.0.insert(Capability::Elicitation);
+                    }
+                    if modes.url {
+                        self.0.insert(Capability::ElicitationUrl);
+                    }
+                }
+                Ok(())
+            }
+            "sampling" => self.declared(Capability::Sampling, map),
+            "roots" => self.declared(Capability::Roots, map),
+            _ => skip(map),
+        }
+    }
+}
+
+impl DeclaredCapabilities {
+    fn declared<'a, A: MapAccess<'a>>(&mut self, capability: Capability, map: &mut A) -> Result<(), A::Error> {
+        if let Object::Is(Unread) = map.next_value()? {
+            self.0.insert(capability);
+        }
+        Ok(())
+    }
+}
+
+impl<'a> Members<'a> for Elicitation {
+    fn member<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        match key {
+            "form" => self.form = matches!(map.next_value()?, Object::Is(Unread)),
+            "url" => self.url = matches!(map.next_value()?, Object::Is(Unread)),
+            _ => skip(map)?,
+        }
+        Ok(())
+    }
+}
+
+impl<'a> Members<'a> for Unread {
+    fn member<A: MapAccess<'a>>(&mut self, _: &str, map: &mut A) -> Result<(), A::Error> {
+        skip(map)
+    }
+}
+
+fn members<'a, T: Members<'a>, A: MapAccess<'a>>(mut map: A) -> Result<T, A::Error> {
+    let mut value = T::default();
+    while let Some(Text::Is(key)) = map.next_key::<Text<'a>>()? {
+        value.member(&key, &mut map)?;
+    }
+    Ok(value)
+}
+
+impl<'a> Envelope<'a> {
+    pub(crate) fn parse(text: &'a str) -> serde_json::Result<Self> {
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let envelope = deserializer.deserialize_map(Only(PhantomData))?;
+        deserializer.end()?;
+        Ok(envelope)
+    }
+}
+
+/// An object and nothing else.
+struct Only<T>(PhantomData<T>);
+
+impl<'a, T: Members<'a>> Visitor<'a> for Only<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, map: A) -> Result<T, A::Error> {
+        members(map)
+    }
+}
+
+/// Answers every kind of JSON value that is not the expected one with `Other`.
+macro_rules! other_kinds {
+    ($($kind:ident($type:ty)),*) => { $(
+        fn $kind<E: Error>(self, _: $type) -> Result<Self::Value, E> {
+            Ok(Self::Value::Other)
+        }
+    )* };
+}
+
+impl<'a, T: Members<'a>> Deserialize<'a> for Object<T> {
+    fn deserialize<D: Deserializer<'a>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Lenient<T>(PhantomData<T>);
+
+        impl<'a, T: Members<'a>> Visitor<'a> for Lenient<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("any value")
+            }
+
+            fn visit_map<A: MapAccess<'a>>(self, map: A) -> Result<Self::Value, A::Error> {
+                members(map).map(Object::Is)
+            }
+
+            fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Object::Other)
+            }
+
+            fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+                Ok(Object::Other)
+            }
+
+            other_kinds!(visit_bool(bool), visit_u64(u64), visit_i64(i64), visit_f64(f64), visit_str(&str));
+        }
+
+        deserializer.deserialize_any(Lenient(PhantomData))
+    }
+}
+
+impl<'a> Deserialize<'a> for Text<'a> {
+    fn deserialize<D: Deserializer<'a>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Lenient;
+
+        impl<'a> Visitor<'a> for Lenient {
+            type Value = Text<'a>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("any value")
+            }
+
+            fn visit_borrowed_str<E: Error>(self, text: &'a str) -> Result<Self::Value, E> {
+                Ok(Text::Is(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Text::Is(Cow::Owned(text.to_owned())))
+            }
+
+            fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Text::Other)
+            }
+
+            fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Text::Other)
+            }
+
+            fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+                Ok(Text::Other)
+            }
+
+            other_kinds!(visit_bool(bool), visit_u64(u64), visit_i64(i64), visit_f64(f64));
+        }
+
+        deserializer.deserialize_any(Lenient)
+    }
+}
+
+/// A request id or progress token: a string or an integer. Kept as text, so that it is echoed as it came.
+pub(crate) fn is_id(raw: &RawValue) -> bool {
+    let text = raw.get().as_bytes();
+    match text {
+        [b'"', ..] => true,
+        [b'-', digits @ ..] | digits => digits.iter().all(u8::is_ascii_digit),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_text_is_borrowed_from_the_body() {
+        let body = r#"{"method":"tools/call","jsonrpc":"2.0","id":7,"params":{"name":"echo","arguments":{"a": [1]}}}"#;
+        let envelope = Envelope::parse(body).expect("an envelope");
+        assert!(matches!(envelope.method, Some(Text::Is(Cow::Borrowed("tools/call")))));
+        let Some(Object::Is(params)) = &envelope.params else { panic!("params") };
+        assert_eq!(params.arguments.map(RawValue::get), Some(r#"{"a": [1]}"#));
+        assert_eq!(envelope.id.map(RawValue::get), Some("7"));
+    }
+
+    #[test]
+    fn wrong_kinds_are_noted_and_repeated_members_refused() {
+        for value in ["5", "null", "[1,[2]]", r#"{"a":{}}"#, "true", "-1.5e3"] {
+            let body = format!(r#"{{"method":{value},"params":{{"name":{value},"_meta":{{"progressToken":1}}}}}}"#);
+            let envelope = Envelope::parse(&body).expect("lenient");
+            assert_eq!(envelope.method, Some(Text::Other), "{value}");
+        }
+        for twice in [r#"{"id":1,"id":null}"#, r#"{"params":{"name":"a","name":"b"}}"#, r#"{"params":{},"params":{}}"#] {
+            assert!(Envelope::parse(twice).is_err(), "{twice}");
+        }
+        assert!(Envelope::parse("[]").is_err() && Envelope::parse("{} {}").is_err());
+    }
+
+    #[test]
+    fn ids_are_strings_or_integers() {
+        let id = |text: &'static str| is_id(serde_json::from_str::<&RawValue>(text).expect("JSON"));
+        assert!(id("1") && id("-1") && id("\"\"") && id("18446744073709551616"));
+        assert!(!id("null") && !id("1.0") && !id("1e3") && !id("{}") && !id("[]") && !id("true"));
+    }
+
+    #[test]
+    fn elicitation_without_modes_means_by_form() {
+        let declared = |text: &'static str| match serde_json::from_str(text).expect("JSON") {
+            Object::<DeclaredCapabilities>::Is(DeclaredCapabilities(set)) => {
+                (set.contains(Capability::Elicitation), set.contains(Capability::ElicitationUrl))
+            }
+            Object::Other => panic!("an object"),
+        };
+        assert_eq!(declared(r#"{"elicitation":{}}"#), (true, false));
+        assert_eq!(declared(r#"{"elicitation":{"url":{}}}"#), (false, true));
+        assert_eq!(declared(r#"{"elicitation":{"url":{},"form":{}}}"#), (true, true));
+        assert_eq!(declared(r#"{"elicitation":null,"tasks":{}}"#), (false, false));
+    }
+}

@@ -1,0 +1,27 @@
+//! JSON-RPC and MCP on the wire: envelope, `_meta`, header rules, errors.
+//!
+//! A body is parsed once. What is parsed borrows the body; arguments stay raw until the tool's types read them.
+
+mod envelope;
+mod headers;
+mod json;
+pub(crate) mod modern;
+mod refusal;
+mod render;
+
+pub(crate) use headers::check_parameters;
+pub(crate) use modern::{Method, Request};
+pub(crate) use refusal::{Code, Refusal, printable};
+pub(crate) use render::{Renderer, progress};
+
+/// The revision of the per-request era.
+pub(crate) const MODERN: &str = "2026-07-28";
+
+/// Keys of the protocol in `_meta`.
+pub(crate) mod key {
+    pub(crate) const PROTOCOL_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
+    pub(crate) const CLIENT_CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
+    pub(crate) const CLIENT_INFO: &str = "io.modelcontextprotocol/clientInfo";
+    pub(crate) const LOG_LEVEL: &str = "io.modelcontextprotocol/logLevel";
+    pub(crate) const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
+}

@@ -1,0 +1,141 @@
+//! A request that is answered with an error instead of a result.
+
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use super::MODERN;
+use crate::call::Capability;
+
+/// The error codes this server sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Code {
+    ParseError,
+    InvalidRequest,
+    MethodNotFound,
+    InvalidParams,
+    InternalError,
+    /// MCP 2026-07-28, `HeaderMismatchError`.
+    HeaderMismatch,
+    /// MCP 2026-07-28, `MissingRequiredClientCapabilityError`.
+    MissingCapability,
+    /// MCP 2026-07-28, `UnsupportedProtocolVersionError`.
+    UnsupportedVersion,
+}
+
+impl Code {
+    pub(crate) fn number(self) -> i32 {
+        match self {
+            Self::ParseError => -32700,
+            Self::InvalidRequest => -32600,
+            Self::MethodNotFound => -32601,
+            Self::InvalidParams => -32602,
+            Self::InternalError => -32603,
+            Self::HeaderMismatch => -32020,
+            Self::MissingCapability => -32021,
+            Self::UnsupportedVersion => -32022,
+        }
+    }
+}
+
+/// What the client is told, and with which HTTP status.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) status: StatusCode,
+    pub(crate) code: Code,
+    pub(crate) message: String,
+    pub(crate) data: Option<Value>,
+    /// The request's id as JSON text, where it could be read.
+    pub(crate) id: Option<Box<str>>,
+}
+
+impl Refusal {
+    pub(crate) fn new(status: StatusCode, code: Code, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into(), data: None, id: None }
+    }
+
+    pub(crate) fn bad(code: Code, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, message)
+    }
+
+    /// Faults that are the method's own. With a 400, clients of both eras would take the server for a legacy one.
+    pub(crate) fn params(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::OK, Code::InvalidParams, message)
+    }
+
+    pub(crate) fn header(message: impl Into<String>) -> Self {
+        Self::bad(Code::HeaderMismatch, message)
+    }
+
+    pub(crate) fn unsupported_version(requested: &str) -> Self {
+        let supported = [MODERN];
+        Self::bad(Code::UnsupportedVersion, format!("Protocol version not supported; this server speaks {MODERN} with per-request _meta"))
+            .data(json!({ "supported": supported, "requested": requested }))
+    }
+
+    pub(crate) fn unknown_method(method: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, Code::MethodNotFound, format!("No such method: {}", printable(method)))
+    }
+
+    pub(crate) fn missing_capabilities(tool: &str, missing: &[Capability]) -> Self {
+        let mut required = json!({});
+        let mut words = Vec::new();
+        for capability in missing {
+            let (word, path) = match capability {
+                Capability::Elicitation => ("elicitation", ["elicitation", "form"].as_slice()),
+                Capability::ElicitationUrl => ("URL elicitation", ["elicitation", "url"].as_slice()),
+                Capability::Sampling => ("sampling", ["sampling"].as_slice()),
+                Capability::Roots => ("roots", ["roots"].as_slice()),
+            };
+            words.push(word);
+            path.iter().fold(&mut required, |place, name| {
+                if !place[*name].is_object() {
+                    place[*name] = json!({});
+                }
+                &mut place[*name]
+            });
+        }
+        Self::bad(Code::MissingCapability, format!("{tool} needs a client with {}", words.join(" and ")))
+            .data(json!({ "requiredCapabilities": required }))
+    }
+
+    pub(crate) fn data(mut self, data: Value) -> Self {
+        self.data = Some(data);
+        self
+    }
+
+    pub(crate) fn with_id(mut self, id: &str) -> Self {
+        self.id = Some(id.into());
+        self
+    }
+
+    /// The JSON-RPC error message. Without an id the member is left out: the schema has no null id.
+    pub(crate) fn to_json(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(160);
+        out.extend_from_slice(br#"{"jsonrpc":"2.0","#);
+        if let Some(id) = &self.id {
+            out.extend_from_slice(br#""id":"#);
+            out.extend_from_slice(id.as_bytes());
+            out.push(b',');
+        }
+        out.extend_from_slice(br#""error":{"code":"#);
+        out.extend_from_slice(self.code.number().to_string().as_bytes());
+        out.extend_from_slice(br#","message":"#);
+        super::json::write_string(&mut out, &self.message);
+        if let Some(data) = &self.data {
+            out.extend_from_slice(br#","data":"#);
+            out.extend_from_slice(data.to_string().as_bytes());
+        }
+        out.extend_from_slice(b"}}");
+        out
+    }
+}
+
+/// What a client sent, fit for a message: short, and without characters that play tricks on a reader.
+pub(crate) fn printable(text: &str) -> String {
+    const MOST: usize = 80;
+    let mut shown: String = text.chars().take(MOST).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    if text.chars().nth(MOST).is_some() {
+        shown.push('…');
+    }
+    shown
+}

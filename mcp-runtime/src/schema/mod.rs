@@ -1,0 +1,95 @@
+//! The schemas of a tool: what is published, and what is enforced.
+//!
+//! schemars describes the types. From that description two things are made: the schema that clients read, made small and
+//! plain, and [`Enforced`], the same rules compiled for checking arguments. What can not be enforced is not published: it
+//! fails the build.
+
+mod enforce;
+mod headers;
+mod problem;
+mod publish;
+mod walk;
+
+pub(crate) use enforce::Enforced;
+pub(crate) use headers::{HeaderKind, HeaderParameter};
+pub(crate) use problem::{Problem, closest};
+
+use schemars::generate::SchemaSettings;
+use schemars::{Schema, SchemaGenerator};
+use serde_json::{Map, Value, json};
+
+/// A schema larger than this is written with `$ref`s where that is shorter.
+const INLINE_LIMIT: usize = 32 * 1024;
+
+/// The arguments of a tool.
+#[derive(Debug)]
+pub(crate) struct Input {
+    pub(crate) published: Value,
+    pub(crate) enforced: Enforced,
+    pub(crate) headers: Vec<HeaderParameter>,
+}
+
+/// Makes the input schema.
+///
+/// # Errors
+/// Sentences that say what is wrong with it, for a failing build.
+pub(crate) fn input(describe: fn(&mut SchemaGenerator) -> Schema, refuses_unknown: bool) -> Result<Input, Vec<String>> {
+    let mut described = described(SchemaSettings::draft2020_12(), |generator| Some(describe(generator))).unwrap_or_default();
+    if described.get("type") != Some(&Value::from("object")) {
+        return Err(vec![
+            "its arguments are no JSON object; give it plain parameters or a struct, and put an enum into a field".to_owned(),
+        ]);
+    }
+    publish::close_root(&mut described);
+    let headers = headers::collect(&mut described)?;
+    let mut enforced = Enforced::compile(&described)?;
+    // serde refuses unknown names only where it was told to, as in the struct that the macro makes.
+    if !refuses_unknown && described.get("additionalProperties") != Some(&Value::Bool(true)) {
+        enforced.assert_more();
+    }
+    publish::simplify_input(&mut described);
+    Ok(Input { published: Value::Object(described), enforced, headers })
+}
+
+/// Makes the output schema, for tools that have one.
+pub(crate) fn output(describe: fn(&mut SchemaGenerator) -> Option<Schema>) -> Option<Value> {
+    let mut described = described(SchemaSettings::draft2020_12().for_serialize(), describe)?;
+    publish::simplify_output(&mut described);
+    Some(Value::Object(described))
+}
+
+/// The schema as schemars gives it, references inlined unless that explodes.
+fn described(
+    settings: SchemaSettings,
+    describe: impl Fn(&mut SchemaGenerator) -> Option<Schema>,
+) -> Option<Map<String, Value>> {
+    let make = |inline: bool| {
+        let settings = settings.clone().with(|settings| {
+            settings.meta_schema = None;
+            settings.inline_subschemas = inline;
+        });
+        let mut generator = settings.into_generator();
+        let schema = describe(&mut generator)?;
+        let mut root = match schema.to_value() {
+            Value::Object(root) => root,
+            // `true` says the same as `{}`; nobody describes a value as `false`.
+            _ => Map::new(),
+        };
+        // What is left to refer to: types that contain themselves.
+        let definitions = generator.take_definitions(true);
+        if !definitions.is_empty() {
+            match root.entry("$defs").or_insert_with(|| json!({})) {
+                Value::Object(own) => own.extend(definitions),
+                other => *other = Value::Object(definitions),
+            }
+        }
+        Some(root)
+    };
+    let inlined = make(true)?;
+    let size = |schema: &Map<String, Value>| serde_json::to_string(schema).map_or(0, |json| json.len());
+    if size(&inlined) <= INLINE_LIMIT {
+        return Some(inlined);
+    }
+    let referring = make(false)?;
+    Some(if size(&referring) < size(&inlined) { referring } else { inlined })
+}

@@ -1,0 +1,148 @@
+//! One thing that is wrong with the arguments, said so that a model can mend it.
+
+use std::fmt;
+
+use serde_json::Value;
+
+/// What is wrong, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Problem {
+    /// JSON path without the leading `$.`; empty for the arguments as a whole.
+    path: String,
+    text: String,
+}
+
+impl Problem {
+    pub(crate) fn new(path: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { path: path.into(), text: text.into() }
+    }
+
+    #[cfg(feature = "jsonschema")]
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// From a typed parse that failed although the schema is satisfied.
+    ///
+    /// serde's own sentences name Rust types and are put into general words; what a custom `Deserialize` says is meant to
+    /// be read and is kept.
+    pub(crate) fn from_serde(error: &serde_path_to_error::Error<serde_json::Error>) -> Self {
+        let path = error.path().to_string();
+        let path = if path == "." { String::new() } else { path };
+        let said = error.inner().to_string();
+        let said = said.rfind(" at line ").map_or(said.as_str(), |end| &said[..end]);
+        let quoted = |text: &str| text.split('`').nth(1).map(|name| format!("`{}`", shortened(name))).unwrap_or_default();
+        let text = if said.starts_with("duplicate field") {
+            format!("{} is given twice", quoted(said))
+        } else if said.starts_with("missing field") {
+            format!("{} is missing", quoted(said))
+        } else if said.starts_with("unknown field") || said.starts_with("unknown variant") {
+            format!("{} is unknown", quoted(said))
+        } else if said.starts_with("invalid ") || said.starts_with("data did not match") || said.starts_with("expected ") {
+            "the value is not acceptable here".to_owned()
+        } else {
+            shortened(said)
+        };
+        Self { path, text }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.path.is_empty() { f.write_str(&self.text) } else { write!(f, "{}: {}", self.path, self.text) }
+    }
+}
+
+/// A JSON path, grown while walking.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Path(String);
+
+impl Path {
+    pub(crate) fn name(&self, name: &str) -> Self {
+        let plain = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+        Self(match (plain, self.0.is_empty()) {
+            (true, true) => name.to_owned(),
+            (true, false) => format!("{}.{name}", self.0),
+            (false, _) => format!("{}[{}]", self.0, Value::from(shortened(name))),
+        })
+    }
+
+    pub(crate) fn index(&self, index: usize) -> Self {
+        Self(format!("{}[{index}]", self.0))
+    }
+
+    pub(crate) fn problem(&self, text: impl Into<String>) -> Problem {
+        Problem::new(self.0.clone(), text)
+    }
+}
+
+/// The value as the model sent it, short enough to read.
+pub(crate) fn shown(value: &Value) -> String {
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::String(text) => Value::from(shortened(text)).to_string(),
+        Value::Array(items) if items.is_empty() => "an empty array".to_owned(),
+        Value::Array(items) => format!("an array of {}", items.len()),
+        Value::Object(_) => "an object".to_owned(),
+        Value::Bool(_) | Value::Number(_) => value.to_string(),
+    }
+}
+
+pub(crate) fn shortened(text: &str) -> String {
+    const MOST: usize = 60;
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// The known name that is closest to an unknown one, if it is close enough to be meant.
+pub(crate) fn closest<'k>(unknown: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+    // Names are short; a long unknown one is no typing mistake.
+    if unknown.len() > 64 {
+        return None;
+    }
+    known
+        .map(|name| (distance(unknown, name), name))
+        .filter(|(distance, name)| *distance <= 1 + name.len() / 4)
+        .min()
+        .map(|(_, name)| name)
+}
+
+/// How many characters to insert, remove, change or swap with their neighbour, ignoring case.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.to_lowercase().chars().collect(), b.to_lowercase().chars().collect());
+    let mut rows = vec![(0..=b.len()).collect::<Vec<_>>()];
+    for i in 1..=a.len() {
+        let mut row = vec![i];
+        for j in 1..=b.len() {
+            let change = usize::from(a[i - 1] != b[j - 1]);
+            let mut least = (rows[i - 1][j] + 1).min(row[j - 1] + 1).min(rows[i - 1][j - 1] + change);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                least = least.min(rows[i - 2][j - 2] + 1);
+            }
+            row.push(least);
+        }
+        rows.push(row);
+    }
+    rows[a.len()][b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_closest_name_is_meant_or_none() {
+        let known = || ["city", "days", "units"].into_iter();
+        assert_eq!(closest("ctiy", known()), Some("city"));
+        assert_eq!(closest("Unit", known()), Some("units"));
+        assert_eq!(closest("password", known()), None);
+    }
+
+    #[test]
+    fn paths_read_as_json_paths() {
+        let path = Path::default().name("a").index(2).name("b c");
+        assert_eq!(path.problem("x").to_string(), "a[2][\"b c\"]: x");
+    }
+}

@@ -1,0 +1,297 @@
+//! Walks arguments and schema together and finds every problem at once.
+
+use std::cmp::Ordering;
+
+use serde_json::{Map, Number, Value};
+
+use super::enforce::{Bound, Enforced, Node, Rest, Type, integer};
+use super::problem::{Path, Problem, closest, shown};
+
+/// Arguments come from outside: a schema that refers to itself must not make a walk endless.
+const MAX_DEPTH: usize = 128;
+
+/// Enough to report; a walk that found more is not worth its time.
+const MAX_PROBLEMS: usize = 64;
+
+impl Enforced {
+    /// Everything that is wrong with `value`; empty when it satisfies the schema.
+    pub(crate) fn problems(&self, value: &Value) -> Vec<Problem> {
+        let mut walk = Walk { schema: self, problems: Vec::new() };
+        walk.check(&self.root, value, &Path::default(), 0);
+        #[cfg(feature = "jsonschema")]
+        if let Some(full) = &self.full {
+            for error in full.iter_errors(value) {
+                let path = error.instance_path().as_str().split('/').skip(1).fold(Path::default(), |path, part| {
+                    part.parse().map_or_else(|_| path.name(&part.replace("~1", "/").replace("~0", "~")), |index| path.index(index))
+                });
+                let problem = path.problem(super::problem::shortened(&error.to_string()));
+                if walk.problems.len() < MAX_PROBLEMS && !walk.problems.iter().any(|known| known.path() == problem.path()) {
+                    walk.problems.push(problem);
+                }
+            }
+        }
+        walk.problems
+    }
+}
+
+struct Walk<'s> {
+    schema: &'s Enforced,
+    problems: Vec<Problem>,
+}
+
+impl Walk<'_> {
+    fn check(&mut self, node: &Node, value: &Value, path: &Path, depth: usize) {
+        if depth > MAX_DEPTH || self.problems.len() >= MAX_PROBLEMS {
+            return;
+        }
+        if !node.types.is_empty() && !node.types.iter().any(|kind| is(*kind, value)) {
+            self.add(path, format!("expected {}, got {}", expected(node), shown(value)));
+            return;
+        }
+        // An optional value that is null: nothing else applies to it.
+        if value.is_null() && node.types.contains(&Type::Null) {
+            return;
+        }
+        if let Some(choices) = &node.choices
+            && !choices.iter().any(|choice| equal(choice, value))
+        {
+            self.add(path, wrong_choice(choices, value));
+            return;
+        }
+        match value {
+            Value::Number(number) => self.number(node, number, path),
+            Value::String(text) => self.string(node, text, path),
+            Value::Array(items) => self.array(node, items, path, depth),
+            Value::Object(members) => self.object(node, members, path, depth),
+            Value::Null | Value::Bool(_) => {}
+        }
+        self.combined(node, value, path, depth);
+    }
+
+    fn add(&mut self, path: &Path, text: String) {
+        self.problems.push(path.problem(text));
+    }
+
+    fn number(&mut self, node: &Node, number: &Number, path: &Path) {
+        let low = node.minimum.as_ref().is_some_and(|bound| !within(bound, number, Ordering::Greater));
+        let high = node.maximum.as_ref().is_some_and(|bound| !within(bound, number, Ordering::Less));
+        if low || high {
+            self.add(path, format!("expected {}, got {number}", expected(node)));
+        }
+    }
+
+    fn string(&mut self, node: &Node, text: &str, path: &Path) {
+        if node.min_length.is_some() || node.max_length.is_some() {
+            let length = text.chars().count();
+            if node.min_length.is_some_and(|min| length < min) || node.max_length.is_some_and(|max| length > max) {
+                let limits = counted(node.min_length, node.max_length, "character", "characters");
+                self.add(path, format!("expected a string of {limits}, got {length}"));
+            }
+        }
+        #[cfg(feature = "regex")]
+        if let Some(pattern) = &node.pattern
+            && !pattern.regex.is_match(text)
+        {
+            self.add(path, format!("expected a string that matches {}, got {}", pattern.text, shown(&Value::from(text))));
+        }
+    }
+
+    fn array(&mut self, node: &Node, items: &[Value], path: &Path, depth: usize) {
+        if node.min_items.is_some_and(|min| items.len() < min) || node.max_items.is_some_and(|max| items.len() > max) {
+            let limits = counted(node.min_items, node.max_items, "item", "items");
+            self.add(path, format!("expected an array of {limits}, got {}", items.len()));
+        }
+        if node.unique && has_repeated(items) {
+            self.add(path, "expected items that are all different".to_owned());
+        }
+        for (index, item) in items.iter().enumerate() {
+            let path = path.index(index);
+            match (node.prefix.get(index), node.items.as_deref()) {
+                (Some(node), _) | (None, Some(Rest::Schema(node))) => self.check(node, item, &path, depth + 1),
+                (None, Some(Rest::Forbidden)) => self.add(&path, "one item too many".to_owned()),
+                (None, None) => {}
+            }
+        }
+    }
+
+    fn object(&mut self, node: &Node, members: &Map<String, Value>, path: &Path, depth: usize) {
+        for name in &node.required {
+            if !members.contains_key(name) {
+                let what = node.properties.get(name).map(expected).unwrap_or_default();
+                let what = if what.is_empty() { String::new() } else { format!(" (expected {what})") };
+                self.add(&path.name(name), format!("required, but missing{what}"));
+            }
+        }
+        if node.min_properties.is_some_and(|min| members.len() < min) || node.max_properties.is_some_and(|max| members.len() > max) {
+            let limits = counted(node.min_properties, node.max_properties, "member", "members");
+            self.add(path, format!("expected an object of {limits}, got {}", members.len()));
+        }
+        for (name, value) in members {
+            match (node.properties.get(name), node.additional.as_deref()) {
+                (Some(node), _) | (None, Some(Rest::Schema(node))) => self.check(node, value, &path.name(name), depth + 1),
+                (None, Some(Rest::Forbidden)) => self.add(&path.name(name), unknown(name, node, members)),
+                (None, None) => {}
+            }
+        }
+    }
+
+    fn combined(&mut self, node: &Node, value: &Value, path: &Path, depth: usize) {
+        if let Some(target) = node.reference.and_then(|index| self.schema.definitions.get(index)) {
+            self.check(target, value, path, depth + 1);
+        }
+        for part in &node.all_of {
+            self.check(part, value, path, depth + 1);
+        }
+        if !node.any_of.is_empty() {
+            self.one_form(&node.any_of, value, path, depth);
+        }
+        if !node.one_of.is_empty() && self.one_form(&node.one_of, value, path, depth) > 1 {
+            self.add(path, "fits more than one of the forms that exclude each other".to_owned());
+        }
+        if let Some(not) = &node.not
+            && self.apart(not, value, path, depth).is_empty()
+        {
+            self.add(path, format!("{} is not allowed here", shown(value)));
+        }
+    }
+
+    /// Checks the alternatives, reports those of the nearest one if none fits, and says how many fit.
+    fn one_form(&mut self, forms: &[Node], value: &Value, path: &Path, depth: usize) -> usize {
+        let found: Vec<Vec<Problem>> = forms.iter().map(|form| self.apart(form, value, path, depth)).collect();
+        let fitting = found.iter().filter(|problems| problems.is_empty()).count();
+        if fitting > 0 {
+            return fitting;
+        }
+        let all_choices = forms.iter().all(|form| form.choices.is_some());
+        if all_choices {
+            let choices: Vec<Value> = forms.iter().filter_map(|form| form.choices.clone()).flatten().collect();
+            self.add(path, wrong_choice(&choices, value));
+        } else if let Some((_, nearest)) = forms.iter().zip(found).min_by_key(|(form, problems)| (!self.tagged(form, value), problems.len())) {
+            self.problems.extend(nearest);
+        }
+        fitting
+    }
+
+    /// Does a member with a fixed value, the tag of an enum, say that this form is meant?
+    fn tagged(&self, form: &Node, value: &Value) -> bool {
+        let form = form.reference.and_then(|index| self.schema.definitions.get(index)).unwrap_or(form);
+        form.properties.iter().any(|(name, property)| {
+            let tag = property.choices.as_deref().filter(|choices| choices.len() == 1);
+            tag.is_some_and(|choices| value.get(name).is_some_and(|member| equal(&choices[0], member)))
+        })
+    }
+
+    /// The problems with one schema alone.
+    fn apart(&mut self, node: &Node, value: &Value, path: &Path, depth: usize) -> Vec<Problem> {
+        let before = std::mem::take(&mut self.problems);
+        self.check(node, value, path, depth + 1);
+        std::mem::replace(&mut self.problems, before)
+    }
+}
+
+fn is(kind: Type, value: &Value) -> bool {
+    match kind {
+        Type::Null => value.is_null(),
+        Type::Boolean => value.is_boolean(),
+        // Rust's integers do not read `1.0`.
+        Type::Integer => value.is_i64() || value.is_u64(),
+        Type::Number => value.is_number(),
+        Type::String => value.is_string(),
+        Type::Array => value.is_array(),
+        Type::Object => value.is_object(),
+    }
+}
+
+fn equal(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Number(a), Value::Number(b)) => compare(a, b) == Some(Ordering::Equal),
+        _ => a == b,
+    }
+}
+
+fn compare(a: &Number, b: &Number) -> Option<Ordering> {
+    match (integer(a), integer(b)) {
+        (Some(a), Some(b)) => Some(a.cmp(&b)),
+        _ => a.as_f64()?.partial_cmp(&b.as_f64()?),
+    }
+}
+
+fn within(bound: &Bound, number: &Number, side: Ordering) -> bool {
+    match compare(number, &bound.limit) {
+        Some(Ordering::Equal) => !bound.exclusive,
+        Some(order) => order == side,
+        None => false,
+    }
+}
+
+fn has_repeated(items: &[Value]) -> bool {
+    let mut seen = std::collections::HashSet::new();
+    items.iter().any(|item| !seen.insert(item.to_string()))
+}
+
+fn wrong_choice(choices: &[Value], value: &Value) -> String {
+    const LISTED: usize = 12;
+    let mut list: Vec<String> = choices.iter().filter(|choice| !choice.is_null()).map(shown).collect();
+    let more = list.len().saturating_sub(LISTED);
+    list.truncate(LISTED);
+    let more = if more > 0 { format!(" or {more} more") } else { String::new() };
+    let what = if list.len() == 1 { list.concat() } else { format!("one of {}", list.join(", ")) };
+    let guess = value.as_str().and_then(|text| closest(text, choices.iter().filter_map(Value::as_str)));
+    let guess = guess.filter(|_| choices.len() > 1).map(|name| format!("; did you mean \"{name}\"?")).unwrap_or_default();
+    format!("expected {what}{more}, got {}{guess}", shown(value))
+}
+
+fn unknown(name: &str, node: &Node, members: &Map<String, Value>) -> String {
+    // What is already given is not what was meant.
+    let free = || node.properties.keys().map(String::as_str).filter(|known| !members.contains_key(*known));
+    if let Some(meant) = closest(name, free()) {
+        return format!("unknown name; did you mean `{meant}`?");
+    }
+    let known: Vec<_> = node.properties.keys().take(12).map(|name| format!("`{name}`")).collect();
+    match known.as_slice() {
+        [] => "unknown name; nothing is expected here".to_owned(),
+        known => format!("unknown name; known are {}", known.join(", ")),
+    }
+}
+
+/// The schema in words: "an integer from 1 to 14", "one of \"a\", \"b\"".
+fn expected(node: &Node) -> String {
+    if let Some(choices) = &node.choices {
+        let list: Vec<_> = choices.iter().filter(|choice| !choice.is_null()).take(12).map(shown).collect();
+        return if list.len() == 1 { list.concat() } else { format!("one of {}", list.join(", ")) };
+    }
+    let kinds: Vec<_> = node.types.iter().filter(|kind| **kind != Type::Null || node.types.len() == 1).map(|kind| words(*kind)).collect();
+    let mut text = kinds.join(" or ");
+    let limit = |bound: &Bound, word: &str, strict: &str| format!(" {} {}", if bound.exclusive { strict } else { word }, bound.limit);
+    match (&node.minimum, &node.maximum) {
+        (Some(low), Some(high)) if !low.exclusive && !high.exclusive => text.push_str(&format!(" from {} to {}", low.limit, high.limit)),
+        (low, high) => {
+            text.extend(low.iter().map(|bound| limit(bound, "of at least", "greater than")));
+            text.extend(high.iter().map(|bound| limit(bound, "of at most", "less than")));
+        }
+    }
+    text
+}
+
+fn words(kind: Type) -> &'static str {
+    match kind {
+        Type::Null => "null",
+        Type::Boolean => "true or false",
+        Type::Integer => "an integer",
+        Type::Number => "a number",
+        Type::String => "a string",
+        Type::Array => "an array",
+        Type::Object => "an object",
+    }
+}
+
+fn counted(min: Option<usize>, max: Option<usize>, one: &str, many: &str) -> String {
+    let unit = |count: usize| if count == 1 { one } else { many };
+    match (min, max) {
+        (Some(min), Some(max)) if min == max => format!("{min} {}", unit(min)),
+        (Some(min), Some(max)) => format!("{min} to {max} {}", unit(max)),
+        (Some(min), None) => format!("at least {min} {}", unit(min)),
+        (None, Some(max)) => format!("at most {max} {}", unit(max)),
+        (None, None) => many.to_owned(),
+    }
+}

@@ -1,0 +1,193 @@
+//! Checks everything that a compiler cannot, and makes the server.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use serde_json::{Map, Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::endpoint::{Access, Endpoint};
+use super::settings::{Origins, PublicUrl, check_path, setting};
+use super::{Handle, Server};
+use crate::call::Limits;
+use crate::catalog::{Catalog, Surroundings, Tool};
+use crate::error::{Error, Problem, Result};
+use crate::protocol::Renderer;
+use crate::transport;
+
+/// From where the server can be reached, as far as it knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// By function calls of a test.
+    InProcess,
+    /// As part of a host application that listens somewhere.
+    Embedded,
+    /// At this address.
+    Listening(SocketAddr),
+}
+
+/// A checked server, ready to be served or merged into an application.
+#[derive(Clone, Debug)]
+pub struct Built {
+    pub(crate) endpoint: Arc<Endpoint>,
+    pub(super) path: String,
+    pub(super) shutdown: CancellationToken,
+}
+
+impl Server {
+    /// Checks the configuration.
+    ///
+    /// # Errors
+    /// Every mistake at once: [`Error::Config`].
+    pub fn build(self) -> Result<Built> {
+        self.build_for(Reach::Embedded)
+    }
+
+    /// The server as a router, to be **merged** into the host application's: `app.merge(server.router()?)`.
+    ///
+    /// It fits an application of any state type, has its endpoint at [`path`](Self::path), and has no fallback. Nesting it
+    /// (`nest("/api", ..)`) is wrong: the endpoint would move, and with it the documents whose places at the root are fixed by
+    /// RFC 9728. Set `path("/api/mcp")` instead.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build).
+    pub fn router<S: Clone + Send + Sync + 'static>(self) -> Result<Router<S>> {
+        Ok(self.build()?.router())
+    }
+
+    pub(crate) fn build_for(self, reach: Reach) -> Result<Built> {
+        let mut problems = Vec::new();
+        let origins = self.check_access(reach, &mut problems);
+        self.check_bounds(&mut problems);
+        let tools = self.chosen(&mut problems);
+        let around = Surroundings {
+            limits: Limits { timeout: self.limits.timeout, max_result_bytes: self.limits.max_result_bytes },
+            has_state: &|id| self.states.contains(id),
+            authenticates: self.auth.is_some() || reach == Reach::InProcess,
+        };
+        let catalog = Catalog::build(tools, &around, &mut problems);
+        if !problems.is_empty() {
+            return Err(Error::Config(problems));
+        }
+        let count = catalog.names().count();
+        tracing::info!(target: "mcp_runtime::server", server = self.name, tools = count, "server built");
+        if catalog.is_empty() {
+            tracing::warn!(target: "mcp_runtime::server", "the server has no tools: is the crate with the `#[tool]` functions linked, and used?");
+        }
+        let access = Access { origins, auth: self.auth.clone(), allow_anonymous: self.auth.is_none() || self.allow_anonymous };
+        let renderer = self.renderer(&catalog);
+        Ok(Built {
+            endpoint: Arc::new(Endpoint::new(catalog, self.states, renderer, access, self.limits)),
+            path: self.path,
+            shutdown: CancellationToken::new(),
+        })
+    }
+
+    /// Who could call, and under which names.
+    fn check_access(&self, reach: Reach, problems: &mut Vec<Problem>) -> Origins {
+        let public = match self.public_url.as_deref().map(PublicUrl::parse).transpose() {
+            Ok(public) => public,
+            Err(problem) => {
+                problems.push(problem);
+                None
+            }
+        };
+        let far = match reach {
+            Reach::Listening(address) if !address.ip().is_loopback() => Some(address),
+            _ => None,
+        };
+        // An embedded server does not know its address; until told otherwise it answers to loopback names only.
+        let mut origins = Origins::new(far.is_none());
+        problems.extend(self.hosts.iter().filter_map(|host| origins.add_host(host).err()));
+        problems.extend(self.origins.iter().filter_map(|origin| origins.add_origin(origin).err()));
+        if let Some(public) = &public {
+            origins.add_public(public);
+        }
+        problems.extend(check_path(&self.path).err());
+        if let Some(auth) = &self.auth {
+            problems.extend(auth.problems().into_iter().map(Problem::Auth));
+        }
+        if let Some(address) = far
+            && self.public_url.is_none()
+        {
+            problems.push(Problem::NoPublicUrl { address: address.to_string() });
+        }
+        if self.auth.is_none() && !self.allow_anonymous && reach != Reach::InProcess {
+            let public = public.filter(|public| !public.is_local).and(self.public_url.as_ref());
+            let reach = match (far, public) {
+                (Some(address), _) => Some(format!("the server listens on {address}, which other machines reach")),
+                (None, Some(url)) => Some(format!("the server is public at {url}")),
+                (None, None) => None,
+            };
+            problems.extend(reach.map(|reach| Problem::Unprotected { reach }));
+        }
+        origins
+    }
+
+    fn check_bounds(&self, problems: &mut Vec<Problem>) {
+        let limits = &self.limits;
+        let mut more_than_none = |name: &'static str, none: bool| {
+            if none {
+                problems.push(setting(name, "0", "more than nothing"));
+            }
+        };
+        more_than_none("timeout", limits.timeout.is_zero());
+        more_than_none("max_result_bytes", limits.max_result_bytes == 0);
+        more_than_none("max_body_bytes", limits.max_body_bytes == 0);
+        more_than_none("max_concurrent_calls", limits.max_concurrent_calls == 0);
+        more_than_none("max_connections", limits.max_connections == 0);
+        more_than_none("read_timeout", limits.read_timeout.is_zero());
+        // What the semaphores behind these two can count.
+        for (name, value) in [("max_concurrent_calls", limits.max_concurrent_calls), ("max_connections", limits.max_connections)] {
+            if value > tokio::sync::Semaphore::MAX_PERMITS {
+                problems.push(setting(name, &value.to_string(), "a number that fits into 60 bits"));
+            }
+        }
+        if self.name.is_empty() {
+            problems.push(setting("name", "", "a name that clients can show"));
+        }
+    }
+
+    fn chosen(&self, problems: &mut Vec<Problem>) -> Vec<Tool> {
+        let mut tools = self.only.clone().unwrap_or_else(|| inventory::iter::<Tool>().copied().collect());
+        for tag in &self.tags {
+            if !tools.iter().any(|tool| tool.tags().contains(&tag.as_str())) {
+                problems.push(setting("tags", tag, "a tag that at least one of the tools carries"));
+            }
+        }
+        if !self.tags.is_empty() {
+            tools.retain(|tool| tool.tags().iter().any(|tag| self.tags.iter().any(|chosen| chosen == tag)));
+        }
+        tools
+    }
+
+    fn renderer(&self, catalog: &Catalog) -> Renderer {
+        let mut info = Map::new();
+        info.insert("name".to_owned(), Value::from(self.name.as_str()));
+        info.insert("version".to_owned(), Value::from(self.version.as_str()));
+        if let Some(title) = &self.title {
+            info.insert("title".to_owned(), Value::from(title.as_str()));
+        }
+        let capabilities = if catalog.is_empty() { json!({}) } else { json!({ "tools": {} }) };
+        Renderer::new(&Value::Object(info), &capabilities, self.instructions.as_deref())
+    }
+}
+
+impl Built {
+    /// The router, to be merged; see [`Server::router`].
+    pub fn router<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
+        transport::http::router(&self.path, Arc::clone(&self.endpoint))
+    }
+
+    /// A handle that stops the server.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        Handle::new(self.shutdown.clone())
+    }
+
+    /// The names of the tools, sorted.
+    pub fn tools(&self) -> impl Iterator<Item = &'static str> {
+        self.endpoint.catalog().names()
+    }
+}

@@ -1,0 +1,201 @@
+//! Listens, serves, and stops in good order.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::{Built, Reach, Server};
+use crate::error::{Error, Result};
+
+/// Stops a server from elsewhere. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    shutdown: CancellationToken,
+}
+
+impl Handle {
+    pub(super) fn new(shutdown: CancellationToken) -> Self {
+        Self { shutdown }
+    }
+
+    /// Tells the server to stop: no new connections; running calls may end within the drain timeout.
+    pub fn shutdown(&self) {
+        self.shutdown.cancel();
+    }
+}
+
+/// A server that has its address and is about to serve.
+#[derive(Debug)]
+pub struct Bound {
+    built: Built,
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Server {
+    /// Listens on `address` (`HOST:PORT`) and serves until SIGINT or SIGTERM, or until [`Handle::shutdown`].
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind).
+    pub async fn serve(self, address: impl Into<String>) -> Result<()> {
+        self.bind(address).await?.run().await
+    }
+
+    /// Checks the configuration and takes the address, without serving yet.
+    ///
+    /// # Errors
+    /// The configuration is not right, or the address can not be listened on.
+    pub async fn bind(self, address: impl Into<String>) -> Result<Bound> {
+        let address = address.into();
+        let failed = |source| Error::Listen { address: address.clone(), source };
+        let mut resolved: Vec<SocketAddr> = tokio::net::lookup_host(&address).await.map_err(failed)?.collect();
+        // One that other machines reach decides what the server must know.
+        resolved.sort_by_key(|address| address.ip().is_loopback());
+        let Some(&widest) = resolved.first() else {
+            return Err(failed(std::io::Error::other("the name has no address")));
+        };
+        let built = self.build_for(Reach::Listening(widest))?;
+        let listener = TcpListener::bind(resolved.as_slice()).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        Ok(Bound { built, listener, address })
+    }
+}
+
+impl Bound {
+    /// The address that was taken.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The endpoint's URL on this machine.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}{}", self.address, self.built.path)
+    }
+
+    /// The names of the tools, sorted.
+    pub fn tools(&self) -> impl Iterator<Item = &'static str> {
+        self.built.tools()
+    }
+
+    /// A handle that stops the server.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.built.handle()
+    }
+
+    /// Serves until SIGINT or SIGTERM, or until [`Handle::shutdown`]; then waits for running calls, for as long as the drain
+    /// timeout says.
+    ///
+    /// # Errors
+    /// The signals can not be waited for.
+    pub async fn run(self) -> Result<()> {
+        let Self { built, listener, address } = self;
+        tracing::info!(target: "mcp_runtime::server", %address, path = built.path, "serving");
+        let mut interrupted = std::pin::pin!(interruption());
+        let service = built.router::<()>();
+        let bounds = built.endpoint.bounds;
+        let places = Arc::new(Semaphore::new(bounds.max_connections));
+        let connections = TaskTracker::new();
+        // Dropped when `run` is: connections do not outlive the server.
+        let aborted = CancellationToken::new();
+        let abort_all = aborted.clone().drop_guard();
+        loop {
+            let place = tokio::select! {
+                place = Arc::clone(&places).acquire_owned() => place,
+                () = built.shutdown.cancelled() => break,
+                signal = &mut interrupted => {
+                    signal.map_err(Error::Signals)?;
+                    break;
+                }
+            };
+            let stream = tokio::select! {
+                accepted = accept(&listener) => accepted,
+                () = built.shutdown.cancelled() => break,
+                signal = &mut interrupted => {
+                    signal.map_err(Error::Signals)?;
+                    break;
+                }
+            };
+            let service = TowerToHyperService::new(service.clone());
+            let shutdown = built.shutdown.clone();
+            let aborted = aborted.clone();
+            connections.spawn(async move {
+                let _place = place;
+                let connection = http1::Builder::new()
+                    .timer(TokioTimer::new())
+                    .header_read_timeout(bounds.read_timeout)
+                    .serve_connection(TokioIo::new(stream), service);
+                let mut connection = std::pin::pin!(connection);
+                let ended = tokio::select! {
+                    ended = connection.as_mut() => ended,
+                    () = aborted.cancelled() => return,
+                    () = shutdown.cancelled() => {
+                        connection.as_mut().graceful_shutdown();
+                        tokio::select! {
+                            ended = connection => ended,
+                            () = aborted.cancelled() => return,
+                        }
+                    }
+                };
+                if let Err(error) = ended {
+                    tracing::debug!(target: "mcp_runtime::server", %error, "connection ended");
+                }
+            });
+        }
+        drop(listener);
+        built.shutdown.cancel();
+        connections.close();
+        tracing::info!(target: "mcp_runtime::server", connections = connections.len(), "stopping");
+        if tokio::time::timeout(bounds.drain, connections.wait()).await.is_err() {
+            tracing::warn!(target: "mcp_runtime::server", connections = connections.len(), "calls that did not end in time are dropped");
+        }
+        drop(abort_all);
+        connections.wait().await;
+        Ok(())
+    }
+}
+
+/// The next connection. A failing `accept` (too many open files) must not end the server, nor make it spin.
+async fn accept(listener: &TcpListener) -> TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                // Answers are small and written at once; waiting to fill a packet only delays them.
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(target: "mcp_runtime::server", %error, "TCP_NODELAY");
+                }
+                return stream;
+            }
+            Err(error) => {
+                tracing::error!(target: "mcp_runtime::server", %error, "cannot accept a connection");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+/// Ends with SIGINT or SIGTERM.
+async fn interruption() -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        Ok(())
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
+}

@@ -1,0 +1,166 @@
+//! Settings that name places: hosts, origins, the public URL, the path.
+
+use http::Uri;
+
+use crate::error::Problem;
+
+/// Which `Host` and `Origin` headers are answered. Exact lists: a page that a forged name leads here is refused (DNS
+/// rebinding; MCP 2026-07-28, Streamable HTTP, "Security").
+#[derive(Debug, Default)]
+pub(crate) struct Origins {
+    /// `localhost`, `127.0.0.1` and `[::1]` count, on any port.
+    loopback: bool,
+    hosts: Vec<String>,
+    origins: Vec<String>,
+}
+
+impl Origins {
+    pub(crate) fn new(loopback: bool) -> Self {
+        Self { loopback, ..Self::default() }
+    }
+
+    /// Is this a name of the server? `host` as in the header.
+    pub(crate) fn allows_host(&self, host: &str) -> bool {
+        (self.loopback && is_loopback(without_port(host))) || self.hosts.iter().any(|known| same_host(known, host))
+    }
+
+    /// May pages of this origin call? `null` is an origin like any other, and never on the list.
+    pub(crate) fn allows_origin(&self, origin: &str) -> bool {
+        let local = || {
+            let host = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+            host.is_some_and(|host| is_loopback(without_port(host)))
+        };
+        (self.loopback && local()) || self.origins.iter().any(|known| known.eq_ignore_ascii_case(origin))
+    }
+
+    pub(super) fn add_host(&mut self, host: &str) -> Result<(), Problem> {
+        let valid = host.parse::<http::uri::Authority>().is_ok_and(|parsed| parsed.as_str() == host && !host.contains('@'));
+        if !valid {
+            return Err(setting("allow_host", host, "a host name or address, with a port if it is not the scheme's own"));
+        }
+        self.hosts.push(host.to_owned());
+        Ok(())
+    }
+
+    pub(super) fn add_origin(&mut self, origin: &str) -> Result<(), Problem> {
+        let parsed = origin.parse::<Uri>().ok();
+        let valid = parsed.is_some_and(|uri| {
+            let scheme = uri.scheme_str().unwrap_or_default();
+            uri.authority().is_some_and(|authority| origin == format!("{scheme}://{authority}") && !origin.contains('@'))
+        });
+        if !valid {
+            return Err(setting("allow_origin", origin, "an origin, `https://app.example` for example: scheme, host, port, and nothing behind"));
+        }
+        self.origins.push(origin.to_owned());
+        Ok(())
+    }
+
+    pub(super) fn add_public(&mut self, url: &PublicUrl) {
+        self.hosts.push(url.authority.clone());
+        self.origins.push(format!("{}://{}", url.scheme, url.authority));
+    }
+}
+
+pub(super) fn setting(setting: &'static str, value: &str, allowed: &'static str) -> Problem {
+    Problem::Setting { setting, value: format!("`{value}`"), allowed }
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rfind(':') {
+        // Not the colons of an IPv6 address.
+        Some(colon) if host[colon + 1..].bytes().all(|b| b.is_ascii_digit()) && !host[..colon].ends_with(':') => &host[..colon],
+        _ => host,
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "127.0.0.1" || host.eq_ignore_ascii_case("localhost") || host == "[::1]"
+}
+
+/// Equal, where a name without a port also stands for the ports that browsers leave out.
+fn same_host(known: &str, host: &str) -> bool {
+    let bare = host.strip_suffix(":443").or_else(|| host.strip_suffix(":80")).unwrap_or(host);
+    known.eq_ignore_ascii_case(host) || known.eq_ignore_ascii_case(bare)
+}
+
+/// The URL of the endpoint as clients reach it.
+#[derive(Clone, Debug)]
+pub(super) struct PublicUrl {
+    scheme: String,
+    authority: String,
+    pub(super) is_local: bool,
+}
+
+impl PublicUrl {
+    pub(super) fn parse(url: &str) -> Result<Self, Problem> {
+        let wrong = || setting("public_url", url, "an `https://` URL without user, query and fragment (`http://` only for localhost)");
+        let uri: Uri = url.parse().map_err(|_| wrong())?;
+        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else { return Err(wrong()) };
+        let is_local = is_loopback(without_port(authority.as_str()));
+        let secure = scheme == "https" || (scheme == "http" && is_local);
+        if !secure || uri.query().is_some() || url.contains(['#', '@']) {
+            return Err(wrong());
+        }
+        Ok(Self { scheme: scheme.to_owned(), authority: authority.as_str().to_ascii_lowercase(), is_local })
+    }
+}
+
+pub(super) fn check_path(path: &str) -> Result<(), Problem> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"/-._~".contains(&b);
+    let valid = path.starts_with('/') && path.bytes().all(plain) && !path.contains("//") && (path == "/" || !path.ends_with('/'));
+    if valid { Ok(()) } else { Err(setting("path", path, "a path that begins with `/`, of letters, digits and `-._~/`, without a `/` at its end")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_matched_exactly() {
+        let local = Origins::new(true);
+        for host in ["localhost", "LOCALHOST:8000", "127.0.0.1:1", "[::1]:80", "[::1]"] {
+            assert!(local.allows_host(host), "{host}");
+        }
+        for host in ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "127.0.0.2", "", "localhost:8000@evil.example", "::1"] {
+            assert!(!local.allows_host(host), "{host}");
+        }
+        let mut public = Origins::new(false);
+        public.add_public(&PublicUrl::parse("https://MCP.example.com/mcp").expect("a URL"));
+        assert!(public.allows_host("mcp.example.com") && public.allows_host("mcp.example.com:443"));
+        assert!(!public.allows_host("mcp.example.com:8443") && !public.allows_host("localhost") && !public.allows_host("example.com"));
+        assert!(public.allows_origin("https://mcp.example.com"));
+    }
+
+    #[test]
+    fn origins_are_matched_exactly() {
+        let mut origins = Origins::new(true);
+        origins.add_origin("https://app.example").expect("an origin");
+        for origin in ["http://localhost:6274", "https://127.0.0.1", "http://[::1]:3000", "https://app.example"] {
+            assert!(origins.allows_origin(origin), "{origin}");
+        }
+        for origin in ["null", "", "https://evil.example", "http://app.example", "https://app.example:444", "http://localhost.evil.example", "file://localhost"] {
+            assert!(!origins.allows_origin(origin), "{origin}");
+        }
+        for bad in ["app.example", "https://app.example/", "https://app.example/x", "https://u@app.example", "*"] {
+            assert!(origins.add_origin(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn public_urls_are_secure() {
+        for good in ["https://a.example/mcp", "http://localhost:8000/mcp", "http://127.0.0.1/mcp"] {
+            assert!(PublicUrl::parse(good).is_ok(), "{good}");
+        }
+        for bad in ["http://a.example/mcp", "ftp://a.example", "/mcp", "https://a.example/?q", "https://u@a.example/", "https://a.example/#f"] {
+            assert!(PublicUrl::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn paths_are_plain() {
+        assert!(check_path("/").is_ok() && check_path("/a/mcp").is_ok());
+        for bad in ["", "mcp", "/mcp/", "/{id}", "/a b", "/a//b", "/*x"] {
+            assert!(check_path(bad).is_err(), "{bad}");
+        }
+    }
+}

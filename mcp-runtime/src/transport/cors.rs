@@ -1,0 +1,40 @@
+//! Cross-origin requests of browser clients, for the origins that are on the list and no others.
+
+use ::http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS,
+    ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
+};
+use ::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::body::Body;
+use axum::response::Response;
+
+use crate::server::Endpoint;
+
+/// Is this `OPTIONS` request a browser's question whether it may send the real one (Fetch standard, "CORS-preflight")?
+pub(super) fn is_preflight(headers: &HeaderMap) -> bool {
+    headers.contains_key(ORIGIN) && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+/// The answer to a preflight; the origin was checked, and [`allow`] adds it. Carries no credential, so none is asked for.
+pub(super) fn preflight() -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let headers = response.headers_mut();
+    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST"));
+    headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+    response
+}
+
+/// Lets pages of this origin read the answer, if they may call at all.
+pub(super) fn allow(endpoint: &Endpoint, origin: &HeaderValue, headers: &mut HeaderMap) {
+    headers.append(VARY, HeaderValue::from_static("origin"));
+    if !origin.to_str().is_ok_and(|origin| endpoint.access.origins.allows_origin(origin)) {
+        return;
+    }
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("WWW-Authenticate"));
+    if headers.contains_key(ACCESS_CONTROL_ALLOW_METHODS) {
+        // `*` leaves out Authorization, and `Mcp-Param-*` can not be listed.
+        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("*, authorization"));
+    }
+}

@@ -1,0 +1,210 @@
+//! Streamable HTTP (MCP 2026-07-28): one POST, one message.
+//!
+//! The order is the ladder of statuses: 403 for a foreign origin, 405, 401, 415 and 406, 413, then what the message itself is
+//! answered with. Nothing of the body is read before the caller is known.
+
+use std::sync::Arc;
+
+use ::http::header::{ACCEPT, ALLOW, CONTENT_TYPE, HOST, ORIGIN, WWW_AUTHENTICATE};
+use ::http::request::Parts;
+use ::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::Router;
+use axum::body::{Body, HttpBody};
+use axum::extract::{Request, State};
+use axum::response::Response;
+use axum::routing::any;
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt as _;
+use mcp_auth::{Challenge, Decision, Principal};
+
+use super::cors;
+use super::sse::EventStream;
+use crate::call::Event;
+use crate::protocol::{Code, Refusal};
+use crate::server::{Call, Endpoint, Head, Reply};
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+pub(crate) fn router<S: Clone + Send + Sync + 'static>(path: &str, endpoint: Arc<Endpoint>) -> Router<S> {
+    Router::new().route(path, any(serve)).with_state(endpoint)
+}
+
+async fn serve(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let origin = parts.headers.get(ORIGIN).cloned();
+    let mut response = match answer(&endpoint, parts, body).await {
+        Ok(response) | Err(response) => response,
+    };
+    if let Some(origin) = origin {
+        cors::allow(&endpoint, &origin, response.headers_mut());
+    }
+    response
+}
+
+/// `Err` is an answer as well: one that was clear before the message was read.
+async fn answer(endpoint: &Arc<Endpoint>, parts: Parts, body: Body) -> Result<Response, Response> {
+    check_origin(endpoint, &parts)?;
+    if parts.method == Method::OPTIONS && cors::is_preflight(&parts.headers) {
+        return Ok(cors::preflight());
+    }
+    if parts.method != Method::POST {
+        let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "This endpoint takes POST");
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+        return Err(response);
+    }
+    let principal = authenticate(endpoint, &parts).await?;
+    if !is_json(&parts.headers) {
+        return Err(plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Content-Type must be application/json"));
+    }
+    let accepted = Accepted::of(&parts.headers);
+    if !accepted.json && !accepted.events {
+        return Err(plain(StatusCode::NOT_ACCEPTABLE, "Accept must list application/json and text/event-stream"));
+    }
+    let body = read(endpoint, body).await?;
+    let head = Head { headers: Some(parts.headers), extensions: parts.extensions, principal };
+    let reply = endpoint.answer(head, &body);
+    drop(body);
+    Ok(match reply {
+        Reply::Accepted => empty(StatusCode::ACCEPTED),
+        Reply::Json { status, body } => json(status, body),
+        Reply::Challenge { challenge, body } => challenged(&challenge, body),
+        Reply::Call(call) => run(call, accepted.events).await,
+    })
+}
+
+/// Runs a tool: JSON if it has nothing to say before its end, else a stream of events.
+async fn run(mut call: Call, may_stream: bool) -> Response {
+    loop {
+        match call.running.next().await {
+            Event::Done(result) => return json(StatusCode::OK, call.render(&result)),
+            Event::Progress(progress) if may_stream => return EventStream::begin(call, &progress).into_response(),
+            Event::Progress(_) => {}
+        }
+    }
+}
+
+fn check_origin(endpoint: &Endpoint, parts: &Parts) -> Result<(), Response> {
+    let origins = &endpoint.access.origins;
+    let refuse = |what: &'static str, value: &[u8]| {
+        tracing::warn!(target: "mcp_runtime::server", header = what, value = %value.escape_ascii(), "refused a foreign request");
+        plain(StatusCode::FORBIDDEN, if what == "Host" { "Host not allowed" } else { "Origin not allowed" })
+    };
+    let mut hosts = parts.headers.get_all(HOST).iter();
+    let host = hosts.next().map(HeaderValue::as_bytes).or_else(|| parts.uri.authority().map(|authority| authority.as_str().as_bytes()));
+    let host = host.unwrap_or_default();
+    let known = std::str::from_utf8(host).is_ok_and(|host| origins.allows_host(host));
+    if !known || hosts.next().is_some() {
+        return Err(refuse("Host", host));
+    }
+    for origin in parts.headers.get_all(ORIGIN) {
+        if !origin.to_str().is_ok_and(|origin| origins.allows_origin(origin)) {
+            return Err(refuse("Origin", origin.as_bytes()));
+        }
+    }
+    Ok(())
+}
+
+async fn authenticate(endpoint: &Endpoint, parts: &Parts) -> Result<Option<Principal>, Response> {
+    let Some(auth) = &endpoint.access.auth else { return Ok(None) };
+    let challenge = match auth.decide(parts).await {
+        Decision::Accepted(principal) => return Ok(Some(principal)),
+        Decision::Anonymous if endpoint.access.allow_anonymous => return Ok(None),
+        Decision::Anonymous => Challenge::new(),
+        Decision::Rejected(rejection) => {
+            tracing::info!(target: "mcp_runtime::auth", reason = rejection.log(), "credential rejected");
+            Challenge::rejected(&rejection)
+        }
+    };
+    Err(challenged(&challenge, br#"{"error":"unauthorized"}"#.to_vec()))
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let essence = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).and_then(|value| value.split(';').next());
+    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+}
+
+/// What the client takes as an answer. Clients must list both; those that do not are served as far as they can be.
+struct Accepted {
+    json: bool,
+    events: bool,
+}
+
+impl Accepted {
+    fn of(headers: &HeaderMap) -> Self {
+        let mut accepted = Self { json: false, events: false };
+        let mut any = false;
+        for value in headers.get_all(ACCEPT) {
+            any = true;
+            for range in value.as_bytes().split(|b| *b == b',') {
+                let essence = range.split(|b| *b == b';').next().unwrap_or_default().trim_ascii();
+                let is = |name: &str| essence.eq_ignore_ascii_case(name.as_bytes());
+                let everything = is("*/*");
+                accepted.json |= everything || is("application/json") || is("application/*");
+                accepted.events |= everything || is("text/event-stream") || is("text/*");
+            }
+        }
+        if any { accepted } else { Self { json: true, events: true } }
+    }
+}
+
+/// The whole body, without a copy where it came in one piece.
+async fn read(endpoint: &Endpoint, mut body: Body) -> Result<Bytes, Response> {
+    let limit = endpoint.bounds.max_body_bytes;
+    let too_large = || plain(StatusCode::PAYLOAD_TOO_LARGE, &format!("The body is over the limit of {limit} bytes"));
+    let announced = body.size_hint();
+    if announced.lower() > limit as u64 {
+        return Err(too_large());
+    }
+    let collect = async {
+        let mut whole = Bytes::new();
+        let mut parts = BytesMut::new();
+        while let Some(frame) = body.frame().await {
+            let Ok(frame) = frame else {
+                return Err(plain(StatusCode::BAD_REQUEST, "The body could not be read"));
+            };
+            let Ok(data) = frame.into_data() else { continue };
+            if whole.len() + parts.len() + data.len() > limit {
+                return Err(too_large());
+            }
+            if whole.is_empty() && parts.is_empty() {
+                whole = data;
+                continue;
+            }
+            if parts.is_empty() {
+                parts.reserve(usize::try_from(announced.lower()).unwrap_or(0).max(whole.len() + data.len()));
+                parts.extend_from_slice(&whole);
+                whole = Bytes::new();
+            }
+            parts.extend_from_slice(&data);
+        }
+        Ok(if parts.is_empty() { whole } else { parts.freeze() })
+    };
+    match tokio::time::timeout(endpoint.bounds.read_timeout, collect).await {
+        Ok(result) => result,
+        Err(_) => Err(plain(StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time")),
+    }
+}
+
+/// An error that is known before there is a request id.
+fn plain(status: StatusCode, message: &str) -> Response {
+    json(status, Refusal::new(status, Code::InvalidRequest, message).to_json())
+}
+
+fn json(status: StatusCode, body: Vec<u8>) -> Response {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    response
+}
+
+fn empty(status: StatusCode) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
+}
+
+fn challenged(challenge: &Challenge, body: Vec<u8>) -> Response {
+    let mut response = json(challenge.status(), body);
+    response.headers_mut().insert(WWW_AUTHENTICATE, challenge.header_value());
+    response
+}

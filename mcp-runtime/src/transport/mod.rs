@@ -1,0 +1,5 @@
+//! How bytes come and go.
+
+mod cors;
+pub(crate) mod http;
+mod sse;

@@ -1,0 +1,1 @@
+//! Integration tests live in `tests/`, runs against real clients in `live/`.

@@ -1,0 +1,226 @@
+//! What is published of a function's parameters.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use mcp_runtime::prelude::*;
+use mcp_runtime::testing::Client;
+use serde_json::{Value, json};
+
+async fn published(tool: mcp_runtime::Tool) -> Value {
+    let tools = Client::new(&Server::new("test", "0").only([tool])).tools().await;
+    tools.into_iter().next().expect("one tool")
+}
+
+async fn input(tool: mcp_runtime::Tool) -> Value {
+    published(tool).await["inputSchema"].take()
+}
+
+#[data(input)]
+struct Place {
+    city: String,
+}
+
+#[data]
+#[serde(rename_all = "lowercase")]
+enum Unit {
+    Km,
+    Mi,
+}
+
+/// Find hotels.
+#[tool]
+fn hotels(place: Place, unit: Option<Unit>, name: Option<String>, limit: u32) -> String {
+    drop((place.city, unit, name));
+    limit.to_string()
+}
+
+#[tokio::test]
+async fn a_schema_is_small_and_plain() {
+    let schema = input(hotels::tool()).await;
+    let expected = json!({
+        "type": "object",
+        "properties": {
+            "place": { "type": "object", "properties": { "city": { "type": "string" } }, "required": ["city"] },
+            "unit": { "type": "string", "enum": ["km", "mi"] },
+            "name": { "type": "string" },
+            "limit": { "type": "integer", "minimum": 0 },
+        },
+        "required": ["place", "limit"],
+        "additionalProperties": false,
+    });
+    assert_eq!(schema, expected);
+    assert!(schema.to_string().len() <= 300, "{} bytes", schema.to_string().len());
+}
+
+#[data]
+#[serde(deny_unknown_fields)]
+struct Tree {
+    value: i64,
+    children: Vec<Tree>,
+}
+
+/// Sum a tree.
+#[tool]
+fn sum(tree: Tree) -> i64 {
+    fn add(tree: &Tree) -> i64 {
+        tree.value + tree.children.iter().map(add).sum::<i64>()
+    }
+    add(&tree)
+}
+
+#[tokio::test]
+async fn only_types_that_contain_themselves_are_referred_to() {
+    let schema = input(sum::tool()).await;
+    assert_eq!(schema["$defs"]["Tree"]["properties"]["children"]["items"]["$ref"], "#/$defs/Tree");
+    let client = Client::new(&Server::new("test", "0").only([sum::tool()]));
+    let tree = json!({ "value": 1, "children": [{ "value": 2, "children": [] }] });
+    assert_eq!(client.call("sum", json!({ "tree": tree })).await.text(), "3");
+    let wrong = json!({ "value": 1, "children": [{ "value": "2", "childen": [] }] });
+    let answer = client.call("sum", json!({ "tree": wrong })).await;
+    assert!(answer.is_error());
+    assert!(answer.text().contains("tree.children[0].value: expected an integer, got \"2\""), "{}", answer.text());
+    assert!(answer.text().contains("tree.children[0].childen: unknown name; did you mean `children`?"), "{}", answer.text());
+}
+
+#[data]
+#[serde(tag = "kind", rename_all = "snake_case")]
+enum Shape {
+    Circle { radius: f64 },
+    Square { side: f64 },
+}
+
+/// Take all kinds of arguments.
+#[tool]
+#[expect(clippy::too_many_arguments, reason = "one of each")]
+fn all_kinds(
+    shape: Shape,
+    maybe: Option<Shape>,
+    pair: (u8, String),
+    set: HashSet<String>,
+    map: HashMap<String, i32>,
+    sorted: BTreeMap<String, Option<bool>>,
+    list: Vec<Option<u16>>,
+    any: Value,
+    #[serde(default)] count: u64,
+    #[arg(default = "en")] language: String,
+) -> String {
+    drop((shape, maybe, pair, set, map, sorted, list, any, count));
+    language
+}
+
+#[tokio::test]
+async fn every_kind_of_argument_has_a_plain_schema() {
+    let schema = input(all_kinds::tool()).await;
+    let text = schema.to_string();
+    for noise in ["$ref", "$schema", "title", "uint", "int32", "double"] {
+        assert!(!text.contains(noise), "{noise} in {text}");
+    }
+    assert_eq!(schema["properties"]["language"], json!({ "type": "string", "default": "en" }));
+    assert_eq!(schema["properties"]["maybe"]["oneOf"], schema["properties"]["shape"]["oneOf"]);
+    assert_eq!(schema["properties"]["pair"]["prefixItems"][0], json!({ "type": "integer", "minimum": 0, "maximum": 255 }));
+    assert_eq!(schema["properties"]["map"]["additionalProperties"], json!({ "type": "integer" }));
+    let client = Client::new(&Server::new("test", "0").only([all_kinds::tool()]));
+    let good = json!({
+        "shape": { "kind": "circle", "radius": 1 }, "pair": [1, "a"], "set": ["a"], "map": { "a": 1 }, "sorted": { "a": null },
+        "list": [null, 1], "any": [1],
+    });
+    assert_eq!(client.call("all_kinds", good.clone()).await.text(), "en");
+    for (name, value, problem) in [
+        ("shape", json!({ "kind": "circle", "radius": "1" }), "shape.radius: expected a number, got \"1\""),
+        ("shape", json!({ "kind": "cirlce", "radius": 1 }), "shape.kind: expected \"circle\", got \"cirlce\""),
+        ("pair", json!([256, "a"]), "pair[0]: expected an integer from 0 to 255, got 256"),
+        ("pair", json!([1]), "pair: expected an array of 2 items, got 1"),
+        ("set", json!(["a", "a"]), "set: expected items that are all different"),
+        ("map", json!({ "a": "b" }), "map.a: expected an integer, got \"b\""),
+        ("list", json!([1, -1]), "list[1]: expected an integer from 0 to 65535, got -1"),
+        ("language", json!(null), "language: expected a string, got null"),
+    ] {
+        let mut arguments = good.clone();
+        arguments[name] = value;
+        let answer = client.call("all_kinds", arguments).await;
+        assert!(answer.is_error() && answer.text().contains(problem), "{problem} not in {}", answer.text());
+    }
+}
+
+/// Nothing to say.
+#[tool]
+fn nothing() {}
+
+#[tokio::test]
+async fn a_tool_without_arguments_takes_none() {
+    assert_eq!(input(nothing::tool()).await, json!({ "type": "object", "additionalProperties": false }));
+    let client = Client::new(&Server::new("test", "0").only([nothing::tool()]));
+    let answer = client.request("tools/call", json!({ "name": "nothing" })).await;
+    assert_eq!(answer.result()["content"], json!([]));
+    let answer = client.call("nothing", json!({ "x": 1 })).await;
+    assert!(answer.text().contains("x: unknown name; nothing is expected here"), "{}", answer.text());
+}
+
+#[data]
+struct Report {
+    /// How many.
+    count: u32,
+    note: Option<String>,
+}
+
+/// Report.
+#[tool]
+fn report() -> Json<Report> {
+    Json(Report { count: 1, note: None })
+}
+
+#[tokio::test]
+async fn an_output_schema_describes_what_is_serialised() {
+    let tool = published(report::tool()).await;
+    let expected = json!({
+        "type": "object",
+        "properties": { "count": { "type": "integer", "minimum": 0, "description": "How many." }, "note": { "type": ["string", "null"] } },
+        "required": ["count", "note"],
+    });
+    assert_eq!(tool["outputSchema"], expected);
+    let answer = Client::new(&Server::new("test", "0").only([report::tool()])).call("report", json!({})).await;
+    assert_eq!(answer.structured(), &json!({ "count": 1, "note": null }));
+    assert_eq!(answer.text(), r#"{"count":1,"note":null}"#);
+}
+
+/// An enum as all there is.
+#[tool]
+fn only_a_shape(Args(shape): Args<Shape>) -> f64 {
+    match shape {
+        Shape::Circle { radius } => radius,
+        Shape::Square { side } => side,
+    }
+}
+
+/// A pattern.
+#[tool]
+fn patterned(#[schemars(regex(pattern = "^a"))] text: String, #[schemars(extend("multipleOf" = 2))] even: u8) -> String {
+    format!("{text}{even}")
+}
+
+#[test]
+fn what_can_not_be_enforced_or_understood_does_not_build() {
+    let message = |tool| Server::new("test", "0").only([tool]).build().expect_err("must not build").to_string();
+    let enumeration = message(only_a_shape::tool());
+    assert!(enumeration.contains("`only_a_shape`") && enumeration.contains("put an enum into a field"), "{enumeration}");
+    let patterned = message(patterned::tool());
+    assert!(patterned.contains("`pattern` at `/properties/text/pattern`") && patterned.contains("feature `regex`"), "{patterned}");
+    assert!(patterned.contains("`multipleOf` at `/properties/even`") && patterned.contains("feature `jsonschema`"), "{patterned}");
+}
+
+/// Mirrored arguments.
+#[tool]
+fn mirrored(#[arg(header = "Region")] region: Option<String>, #[arg(header = "Tenant-Id")] tenant: u64) -> String {
+    format!("{region:?}{tenant}")
+}
+
+#[tokio::test]
+async fn mirrored_arguments_have_one_type_and_safe_integers() {
+    let schema = input(mirrored::tool()).await;
+    assert_eq!(schema["properties"]["region"], json!({ "type": "string", "x-mcp-header": "Region" }));
+    let tenant = json!({ "type": "integer", "minimum": 0, "maximum": 9_007_199_254_740_991_u64, "x-mcp-header": "Tenant-Id" });
+    assert_eq!(schema["properties"]["tenant"], tenant);
+    let client = Client::new(&Server::new("test", "0").only([mirrored::tool()]));
+    let answer = client.header("Mcp-Param-Tenant-Id", "9007199254740992").call("mirrored", json!({ "tenant": 9_007_199_254_740_992_u64 })).await;
+    assert!(answer.is_error() && answer.text().contains("from 0 to 9007199254740991"), "{}", answer.text());
+}
