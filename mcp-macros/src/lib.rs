@@ -55,7 +55,7 @@ use proc_macro::TokenStream;
 /// | `read_only`, `destructive`, `idempotent`, `open_world` | hints for clients; each may be set to `false` |
 /// | `tags("...", ...)` | labels by which a server chooses its tools |
 /// | `scopes("...", ...)` | what the caller must have been granted |
-/// | `hidden` | callable, but in no list |
+/// | `hidden` | with `scopes`: to callers who lack them, the tool does not exist |
 /// | `requires(elicitation, elicitation_url, sampling, roots)` | what the client must offer |
 /// | `timeout = "10s"` | the longest run: `ms`, `s`, `m` or `h` |
 /// | `max_result_bytes = 65536` | the largest result |

@@ -108,6 +108,12 @@ impl Options {
                 "`destructive` contradicts `read_only`: a tool that changes nothing destroys nothing; keep one of them",
             );
         }
+        if let (Some(Flag { on: true, span }), true) = (options.hidden, options.scopes.is_empty()) {
+            errors.at(
+                span,
+                "`hidden` hides a tool from callers who lack its scopes, and this one has none: add `scopes(\"...\")`",
+            );
+        }
         options
     }
 }
@@ -293,6 +299,12 @@ mod tests {
         assert_eq!(read(quote!(destructive = true, read_only = true)).1.len(), 1);
         assert!(read(quote!(read_only, destructive = false, idempotent)).1.is_empty());
         assert!(read(quote!(read_only = false, destructive)).1.is_empty());
+    }
+
+    #[test]
+    fn a_hidden_tool_needs_scopes() {
+        assert_eq!(read(quote!(hidden)).1.len(), 1);
+        assert!(read(quote!(hidden, scopes("a"))).1.is_empty());
     }
 
     #[test]

@@ -49,11 +49,6 @@ pub mod __private {
         Outcome::Failed(error)
     }
 
-    /// The function has returned.
-    pub fn finish<R: IntoToolResult>(result: R) -> Outcome {
-        result.into_outcome()
-    }
-
     /// Runs a blocking function off the async threads; its panic goes on here.
     pub async fn run_blocking<R: Send + 'static>(function: impl FnOnce() -> R + Send + 'static) -> R {
         match tokio::task::spawn_blocking(function).await {
@@ -67,8 +62,4 @@ pub mod __private {
 
     /// Fails to compile, under the parameter, where its type can not be an argument.
     pub const fn check_argument<T: Argument<M>, M>() {}
-    /// Fails to compile, under the parameter, where its type can not be injected.
-    pub const fn check_injected<T: FromContext>() {}
-    /// Fails to compile, under the return type, where it is no result of a tool.
-    pub const fn check_result<T: IntoToolResult>() {}
 }

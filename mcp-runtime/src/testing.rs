@@ -139,23 +139,35 @@ impl Client {
 
     /// Sends these bytes, as they are, with these headers: for what a well-behaved client never sends.
     pub async fn send(&self, headers: HeaderMap, body: &[u8]) -> Answer {
-        let head = Head { headers: Some(headers), extensions: http::Extensions::new(), principal: self.principal.clone() };
         let mut progress = Vec::new();
-        let (status, body) = match self.endpoint.answer(head, body) {
-            Reply::Accepted => (StatusCode::ACCEPTED, Vec::new()),
-            Reply::Json { status, body } => (status, body),
-            Reply::Challenge { challenge, body } => (challenge.status(), body),
-            Reply::Call(mut call) => loop {
-                match call.running.next().await {
-                    Event::Done(result) => break (StatusCode::OK, call.render(&result)),
-                    Event::Progress(reported) => {
-                        let token = call.running.context().progress_token();
-                        progress.extend(token.map(|token| parse(&protocol::progress(token, &reported))["params"].take()));
+        let (status, body) = self.exchange(headers, body, |reported| progress.push(parse(reported)["params"].take())).await;
+        Answer { status, message: parse(&body), progress }
+    }
+
+    /// As [`send`](Self::send), bytes for bytes: returns the HTTP status and the answer's body.
+    pub async fn send_bytes(&self, headers: HeaderMap, body: &[u8]) -> (u16, Vec<u8>) {
+        let (status, body) = self.exchange(headers, body, |_| {}).await;
+        (status.as_u16(), body)
+    }
+
+    async fn exchange(&self, headers: HeaderMap, body: &[u8], mut on_progress: impl FnMut(&[u8])) -> (StatusCode, Vec<u8>) {
+        let head = Head { headers: Some(headers), extensions: http::Extensions::new(), principal: self.principal.clone() };
+        let mut call = match self.endpoint.answer(head, body) {
+            Reply::Accepted => return (StatusCode::ACCEPTED, Vec::new()),
+            Reply::Json { status, body } => return (status, body),
+            Reply::Challenge { challenge, body } => return (challenge.status(), body),
+            Reply::Call(call) => call,
+        };
+        loop {
+            match call.running.next().await {
+                Event::Done(result) => return (StatusCode::OK, call.render(&result)),
+                Event::Progress(reported) => {
+                    if let Some(token) = call.running.context().progress_token() {
+                        on_progress(&protocol::progress(token, &reported));
                     }
                 }
-            },
-        };
-        Answer { status, message: parse(&body), progress }
+            }
+        }
     }
 }
 

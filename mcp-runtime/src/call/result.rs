@@ -225,6 +225,8 @@ macro_rules! one_block {
 }
 one_block!(Content Image Audio ResourceLink EmbeddedResource);
 
+// A wrong type in here is no reason to recommend `Into<Content>`.
+#[diagnostic::do_not_recommend]
 impl<C: Into<Content>> IntoToolResult for Vec<C> {
     fn into_outcome(self) -> Outcome {
         let content = Contents::Many(self.into_iter().map(Into::into).collect());
@@ -245,6 +247,7 @@ impl<T: Serialize + JsonSchema> IntoToolResult for Json<T> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: IntoToolResult, E: Into<ToolError>> IntoToolResult for Result<T, E> {
     fn output_schema(generator: &mut SchemaGenerator) -> Option<Schema> {
         T::output_schema(generator)

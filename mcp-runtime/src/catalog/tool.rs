@@ -32,7 +32,9 @@ impl Tool {
         self.0.tags
     }
 
-    pub(crate) fn definition(self) -> &'static ToolDefinition {
+    #[doc(hidden)]
+    #[must_use]
+    pub fn definition(self) -> &'static ToolDefinition {
         self.0
     }
 }
@@ -44,7 +46,7 @@ impl fmt::Debug for Tool {
 }
 
 /// Everything the macro knows about a tool. Hidden: only generated code makes one.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "hidden; the words of `#[tool]`")]
 pub struct ToolDefinition {
     pub name: &'static str,

@@ -1,0 +1,3 @@
+/// Renamed.
+#[tool(crate = ::my_mcp)]
+fn renamed(Args(q): Args<Query>) {}

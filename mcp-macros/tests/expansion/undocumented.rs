@@ -1,0 +1,5 @@
+#[tool]
+#[allow(unused)]
+fn ping(#[serde(flatten)] rest: Rest) -> &'static str {
+    "pong"
+}

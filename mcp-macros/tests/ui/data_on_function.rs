@@ -1,0 +1,8 @@
+#![allow(unused)]
+
+use mcp_runtime::prelude::*;
+
+#[data]
+fn weather() {}
+
+fn main() {}

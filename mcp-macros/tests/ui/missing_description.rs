@@ -1,0 +1,10 @@
+#![deny(deprecated)]
+
+use mcp_runtime::prelude::*;
+
+#[tool]
+fn weather(city: String) -> String {
+    city
+}
+
+fn main() {}

@@ -1,0 +1,14 @@
+#![allow(unused)]
+
+use mcp_runtime::prelude::*;
+
+struct Shop;
+
+#[tool]
+impl Shop {
+    fn refund(order: String) -> String {
+        order
+    }
+}
+
+fn main() {}

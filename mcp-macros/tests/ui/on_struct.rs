@@ -1,0 +1,10 @@
+#![allow(unused)]
+
+use mcp_runtime::prelude::*;
+
+#[tool]
+struct Query {
+    text: String,
+}
+
+fn main() {}

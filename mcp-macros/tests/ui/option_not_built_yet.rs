@@ -1,0 +1,9 @@
+#![allow(unused)]
+
+use mcp_runtime::prelude::*;
+
+/// Current weather.
+#[tool(task, ui)]
+fn weather() {}
+
+fn main() {}

@@ -1,0 +1,9 @@
+#![allow(unused)]
+
+use mcp_runtime::prelude::*;
+
+/// Current weather.
+#[tool(readonly, tag("weather"), zzz)]
+fn weather() {}
+
+fn main() {}

@@ -1,0 +1,68 @@
+//! What one call costs: the allocations from the body's bytes to the answer's.
+
+use std::alloc::System;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use mcp_runtime::prelude::*;
+use mcp_runtime::testing::Client;
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// Say back what you are told.
+#[tool]
+fn echo(message: String) -> String {
+    message
+}
+
+fn headers() -> HeaderMap {
+    let pairs = [("mcp-protocol-version", "2026-07-28"), ("mcp-method", "tools/call"), ("mcp-name", "echo")];
+    pairs.into_iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
+}
+
+const BODY: &[u8] = br#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"message":"sixteen bytes ok"},"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"test","version":"1"},"io.modelcontextprotocol/clientCapabilities":{}}}}"#;
+
+/// The echo tool and `others` with other names.
+fn server(others: usize) -> Server {
+    let named = |index: usize| {
+        let mut definition = echo::tool().definition().clone();
+        definition.name = Box::leak(format!("tool_{index}").into_boxed_str());
+        mcp_runtime::Tool::from_definition(Box::leak(Box::new(definition)))
+    };
+    Server::new("test", "0").only((0..others).map(named).chain([echo::tool()]))
+}
+
+/// Allocations and bytes of one call; the least of several, since the test harness allocates in a thread of its own.
+fn cost(client: &Client) -> (usize, usize) {
+    (0..20).map(|_| once(client)).min().expect("twenty")
+}
+
+fn once(client: &Client) -> (usize, usize) {
+    let headers = headers();
+    let region = Region::new(ALLOCATOR);
+    let (status, body) = {
+        let mut call = pin!(client.send_bytes(headers, BODY));
+        match call.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(answer) => answer,
+            Poll::Pending => panic!("echo does not wait"),
+        }
+    };
+    let change = region.change();
+    assert_eq!(status, 200);
+    assert!(String::from_utf8_lossy(&body).contains("sixteen bytes ok"));
+    (change.allocations + change.reallocations, change.bytes_allocated)
+}
+
+#[test]
+fn an_echo_costs_the_same_among_a_thousand_tools() {
+    let alone = cost(&Client::new(&server(0)));
+    let among_many = cost(&Client::new(&server(999)));
+    let (allocations, bytes) = alone;
+    println!("{allocations} allocations, {bytes} bytes");
+    assert!(allocations <= 20, "{allocations} allocations");
+    assert!(bytes <= 4096, "{bytes} bytes");
+    assert_eq!(alone, among_many);
+}
