@@ -47,10 +47,12 @@ fn address() -> String {
 
 /// One line to paste into a shell.
 fn try_it(url: &str) -> String {
-    let meta = r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}"#;
+    let meta =
+        r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}"#;
     let params = format!(r#"{{"name":"echo","arguments":{{"message":"hi"}},{meta}}}"#);
     let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{params}}}"#);
-    let headers = ["content-type: application/json", "mcp-protocol-version: 2026-07-28", "mcp-method: tools/call", "mcp-name: echo"];
+    let headers =
+        ["content-type: application/json", "mcp-protocol-version: 2026-07-28", "mcp-method: tools/call", "mcp-name: echo"];
     let headers: String = headers.iter().map(|header| format!(" -H '{header}'")).collect();
     format!("curl -s {url}{headers} -d '{body}'")
 }

@@ -109,10 +109,8 @@ impl Options {
             );
         }
         if let (Some(Flag { on: true, span }), true) = (options.hidden, options.scopes.is_empty()) {
-            errors.at(
-                span,
-                "`hidden` hides a tool from callers who lack its scopes, and this one has none: add `scopes(\"...\")`",
-            );
+            errors
+                .at(span, "`hidden` hides a tool from callers who lack its scopes, and this one has none: add `scopes(\"...\")`");
         }
         options
     }

@@ -63,7 +63,9 @@ pub enum Problem {
         second: Location,
     },
     /// A tool needs a state that the server was not given.
-    #[error("the tool `{tool}` takes `{parameter}: State<{state}>`, but the server has no such state: add `.state(..)` with a `{state}` (the tool is at {location})")]
+    #[error(
+        "the tool `{tool}` takes `{parameter}: State<{state}>`, but the server has no such state: add `.state(..)` with a `{state}` (the tool is at {location})"
+    )]
     MissingState {
         /// The tool.
         tool: &'static str,
@@ -75,7 +77,9 @@ pub enum Problem {
         location: Location,
     },
     /// A tool needs a known caller, and the server knows none.
-    #[error("the tool `{tool}` needs a known caller (a `Principal` parameter, or scopes), but the server has no `.auth(..)` (the tool is at {location})")]
+    #[error(
+        "the tool `{tool}` needs a known caller (a `Principal` parameter, or scopes), but the server has no `.auth(..)` (the tool is at {location})"
+    )]
     CallerNeverKnown {
         /// The tool.
         tool: &'static str,
@@ -109,7 +113,9 @@ pub enum Problem {
         reach: String,
     },
     /// The server can be reached from other machines, and does not know its own name.
-    #[error("the server listens on {address}, which other machines reach, but has no public URL, so it could not tell its own `Host` from a forged one: add `.public_url(\"https://..\")`")]
+    #[error(
+        "the server listens on {address}, which other machines reach, but has no public URL, so it could not tell its own `Host` from a forged one: add `.public_url(\"https://..\")`"
+    )]
     NoPublicUrl {
         /// The address.
         address: String,

@@ -10,13 +10,15 @@ pub mod testing;
 mod transport;
 
 pub use call::{
-    Args, Audio, Capability, Content, Context, EmbeddedResource, Extension, FromContext, Image, IntoToolResult, Json, Requirement,
-    ResourceContents, ResourceLink, State, ToolError, ToolResult, UserError,
+    Args, Audio, Capability, Content, Context, EmbeddedResource, Extension, FromContext, Image, IntoToolResult, Json,
+    Requirement, ResourceContents, ResourceLink, State, ToolError, ToolResult, UserError,
 };
 pub use catalog::{Location, Tool};
 pub use error::{Error, Problem, Result};
 pub use http::HeaderMap;
-pub use mcp_auth::{Auth, Authenticate, AuthenticateFuture, Principal, Rejection, RejectionKind, Scheme, Scopes, StaticTokens, Verdict};
+pub use mcp_auth::{
+    Auth, Authenticate, AuthenticateFuture, Principal, Rejection, RejectionKind, Scheme, Scopes, StaticTokens, Verdict,
+};
 pub use mcp_macros::{data, tool};
 pub use server::{Bound, Built, Handle, Server};
 pub use tokio_util::sync::CancellationToken;
@@ -24,8 +26,8 @@ pub use tokio_util::sync::CancellationToken;
 /// Everything a file with tools needs.
 pub mod prelude {
     pub use crate::{
-        Args, Audio, Auth, CancellationToken, Capability, Content, Context, EmbeddedResource, Extension, FromContext, HeaderMap, Image,
-        Json, Principal, ResourceLink, Server, State, StaticTokens, ToolError, ToolResult, UserError, data, tool,
+        Args, Audio, Auth, CancellationToken, Capability, Content, Context, EmbeddedResource, Extension, FromContext, HeaderMap,
+        Image, Json, Principal, ResourceLink, Server, State, StaticTokens, ToolError, ToolResult, UserError, data, tool,
     };
 }
 

@@ -56,13 +56,9 @@ impl Client {
     #[track_caller]
     pub fn new(server: &Server) -> Self {
         match server.clone().build_for(Reach::InProcess) {
-            Ok(built) => Self {
-                endpoint: built.endpoint,
-                principal: None,
-                capabilities: json!({}),
-                progress: false,
-                headers: Vec::new(),
-            },
+            Ok(built) => {
+                Self { endpoint: built.endpoint, principal: None, capabilities: json!({}), progress: false, headers: Vec::new() }
+            }
             Err(error) => panic!("{error}"),
         }
     }
@@ -172,7 +168,11 @@ impl Client {
 }
 
 fn parse(json: &[u8]) -> Value {
-    if json.is_empty() { Value::Null } else { serde_json::from_slice(json).unwrap_or_else(|error| panic!("the server sent no JSON: {error}")) }
+    if json.is_empty() {
+        Value::Null
+    } else {
+        serde_json::from_slice(json).unwrap_or_else(|error| panic!("the server sent no JSON: {error}"))
+    }
 }
 
 impl Answer {

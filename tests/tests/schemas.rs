@@ -204,8 +204,14 @@ fn what_can_not_be_enforced_or_understood_does_not_build() {
     let enumeration = message(only_a_shape::tool());
     assert!(enumeration.contains("`only_a_shape`") && enumeration.contains("put an enum into a field"), "{enumeration}");
     let patterned = message(patterned::tool());
-    assert!(patterned.contains("`pattern` at `/properties/text/pattern`") && patterned.contains("feature `regex`"), "{patterned}");
-    assert!(patterned.contains("`multipleOf` at `/properties/even`") && patterned.contains("feature `jsonschema`"), "{patterned}");
+    assert!(
+        patterned.contains("`pattern` at `/properties/text/pattern`") && patterned.contains("feature `regex`"),
+        "{patterned}"
+    );
+    assert!(
+        patterned.contains("`multipleOf` at `/properties/even`") && patterned.contains("feature `jsonschema`"),
+        "{patterned}"
+    );
 }
 
 /// Mirrored arguments.
@@ -221,6 +227,9 @@ async fn mirrored_arguments_have_one_type_and_safe_integers() {
     let tenant = json!({ "type": "integer", "minimum": 0, "maximum": 9_007_199_254_740_991_u64, "x-mcp-header": "Tenant-Id" });
     assert_eq!(schema["properties"]["tenant"], tenant);
     let client = Client::new(&Server::new("test", "0").only([mirrored::tool()]));
-    let answer = client.header("Mcp-Param-Tenant-Id", "9007199254740992").call("mirrored", json!({ "tenant": 9_007_199_254_740_992_u64 })).await;
+    let answer = client
+        .header("Mcp-Param-Tenant-Id", "9007199254740992")
+        .call("mirrored", json!({ "tenant": 9_007_199_254_740_992_u64 }))
+        .await;
     assert!(answer.is_error() && answer.text().contains("from 0 to 9007199254740991"), "{}", answer.text());
 }

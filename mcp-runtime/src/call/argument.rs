@@ -2,10 +2,9 @@
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use super::{Outcome, ToolResult};
-use crate::schema::{Enforced, Problem};
+use crate::schema::{Enforced, Problem, WholeNumbers};
 
 /// All arguments as one struct.
 ///
@@ -76,17 +75,21 @@ impl<'a> RawArguments<'a> {
     /// They do not fit: the outcome is a result that lists every problem for the model.
     pub fn parse<T: DeserializeOwned>(self) -> Result<T, Outcome> {
         let text = self.text.unwrap_or("{}");
+        // serde's structs also read arrays, by position; the schema says an object.
+        if !text.trim_ascii_start().starts_with('{') {
+            return Err(self.reject(&self.problems(text)));
+        }
         if self.schema.asserts_more_than_types() {
             let problems = self.problems(text);
             if !problems.is_empty() {
                 return Err(self.reject(&problems));
             }
         }
-        serde_json::from_str(text).map_err(|_| self.explain::<T>(text))
+        serde_json::from_str(text).or_else(|_| self.explain(text))
     }
 
     fn problems(&self, text: &str) -> Vec<Problem> {
-        match serde_json::from_str::<Value>(text) {
+        match serde_json::from_str(text) {
             Ok(value) => self.schema.problems(&value),
             // The envelope's scan found it to be JSON; what remains are the bounds of the parser.
             Err(_) => vec![Problem::new("", "nested too deeply, or a number is out of range")],
@@ -94,17 +97,23 @@ impl<'a> RawArguments<'a> {
     }
 
     /// Finds out what a failed parse stumbled over.
-    fn explain<T: DeserializeOwned>(&self, text: &str) -> Outcome {
+    fn explain<T: DeserializeOwned>(&self, text: &str) -> Result<T, Outcome> {
         let mut problems = self.problems(text);
         if problems.is_empty() {
+            // JSON Schema counts `1.0` as an integer, and some clients write integers so.
+            if let Ok(WholeNumbers(value)) = serde_json::from_str(text)
+                && let Ok(arguments) = T::deserialize(value)
+            {
+                return Ok(arguments);
+            }
             // The type is stricter than its schema: a custom `Deserialize`, or a name that is given twice.
             let mut deserializer = serde_json::Deserializer::from_str(text);
             match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
-                Ok(_) => problems.push(Problem::new("", "not acceptable")),
+                Ok(arguments) => return Ok(arguments),
                 Err(error) => problems.push(Problem::from_serde(&error)),
             }
         }
-        self.reject(&problems)
+        Err(self.reject(&problems))
     }
 
     fn reject(&self, problems: &[Problem]) -> Outcome {

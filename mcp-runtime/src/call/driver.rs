@@ -88,7 +88,9 @@ impl Running {
                 }
                 self.context.cancel();
                 tracing::warn!(target: "mcp_runtime::tool", tool, ?timeout, "tool timed out");
-                Outcome::Complete(ToolResult::error(format!("The tool did not finish within its limit of {timeout:?} and was stopped.")))
+                Outcome::Complete(ToolResult::error(format!(
+                    "The tool did not finish within its limit of {timeout:?} and was stopped."
+                )))
             }
         };
         self.finish(outcome)

@@ -57,7 +57,9 @@ impl ToolError {
             if let Some(user) = error.downcast_ref::<UserError>() {
                 return Some(user.message());
             }
-            next = error.source();
+            // An `io::Error` gives the source of what it wraps, and leaves out what it wraps.
+            let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+            next = wrapped.map(|wrapped| wrapped as _).or_else(|| error.source());
         }
         None
     }
@@ -109,6 +111,7 @@ mod tests {
         assert_eq!(ToolError::from(UserError::new("b")).user_message(), Some("b"));
         assert_eq!(ToolError::from(Storage(UserError::new("c"))).user_message(), Some("c"));
         assert_eq!(ToolError::from(std::io::Error::other(Storage(UserError::new("d")))).user_message(), Some("d"));
+        assert_eq!(ToolError::from(std::io::Error::other(UserError::new("e"))).user_message(), Some("e"));
     }
 
     #[test]

@@ -11,12 +11,12 @@ mod result;
 
 pub use argument::{Args, Argument, RawArguments};
 pub use content::{Audio, Content, EmbeddedResource, Image, ResourceContents, ResourceLink};
-pub use context::{Capability, Context};
 pub(crate) use context::{CallState, Capabilities, RequestMeta, States};
+pub use context::{Capability, Context};
 pub(crate) use driver::{Event, Limits, Running};
-pub(crate) use outbox::Progress;
 pub use error::{ToolError, UserError};
 pub use extract::{Extension, FromContext, Requirement, State};
+pub(crate) use outbox::Progress;
 pub(crate) use result::Contents;
 pub use result::{IntoToolResult, Json, ToolResult};
 

@@ -146,7 +146,7 @@ pub struct Json<T>(pub T);
     message = "a tool can not return `{Self}`",
     label = "not a tool result",
     note = "return text (`String`, numbers, `bool`), `()`, `Json<T>`, `Image`, `Audio`, `ResourceLink`, `EmbeddedResource`, `Content`, `Vec<Content>`, `ToolResult`, or a `Result` of one of these",
-    note = "for your own type: derive it with `#[data]` and return `Json<{Self}>`",
+    note = "for your own type: put `#[data]` on it and return it in `Json`",
     note = "the error of a `Result` is `ToolError`, or what converts into `Box<dyn Error + Send + Sync>`"
 )]
 pub trait IntoToolResult {

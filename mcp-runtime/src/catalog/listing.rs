@@ -46,7 +46,8 @@ impl Lists {
         if let Some(list) = views.get(&view) {
             return Arc::clone(list);
         }
-        let list = array(&self.tools, |index| self.hidden.iter().position(|&hidden| hidden == index).is_none_or(|place| view[place]));
+        let list =
+            array(&self.tools, |index| self.hidden.iter().position(|&hidden| hidden == index).is_none_or(|place| view[place]));
         if views.len() < MAX_VIEWS {
             views.insert(view, Arc::clone(&list));
         }
@@ -78,7 +79,8 @@ pub(super) fn tool_json(definition: &ToolDefinition, input: &Value, output: Opti
     }
     if !definition.meta.is_empty() {
         // The macro wrote these texts; what it could not write, it refused.
-        let meta: Map<_, _> = definition.meta.iter().map(|(key, json)| ((*key).to_owned(), json.parse().unwrap_or_default())).collect();
+        let meta: Map<_, _> =
+            definition.meta.iter().map(|(key, json)| ((*key).to_owned(), json.parse().unwrap_or_default())).collect();
         set("_meta", meta.into());
     }
     tool.into()

@@ -54,13 +54,19 @@ pub(crate) fn check_name(headers: &HeaderMap, name: Option<&str>) -> Result<(), 
         return Err(Refusal::header("Mcp-Name is required, with the name in the body's params"));
     };
     match name {
-        Some(name) if decoded(value, "Mcp-Name")? != name => Err(Refusal::header("Mcp-Name differs from the name in the body's params")),
+        Some(name) if decoded(value, "Mcp-Name")? != name => {
+            Err(Refusal::header("Mcp-Name differs from the name in the body's params"))
+        }
         _ => Ok(()),
     }
 }
 
 /// Each mirrored argument must have its header, and the same value there.
-pub(crate) fn check_parameters(headers: &HeaderMap, parameters: &[HeaderParameter], arguments: Option<&str>) -> Result<(), Refusal> {
+pub(crate) fn check_parameters(
+    headers: &HeaderMap,
+    parameters: &[HeaderParameter],
+    arguments: Option<&str>,
+) -> Result<(), Refusal> {
     if parameters.is_empty() {
         return Ok(());
     }
@@ -73,7 +79,10 @@ pub(crate) fn check_parameters(headers: &HeaderMap, parameters: &[HeaderParamete
         match (header, argument) {
             (None, None) => {}
             (None, Some(_)) => {
-                return Err(Refusal::header(format!("{display} is required because arguments.{} is set", parameter.path.join("."))));
+                return Err(Refusal::header(format!(
+                    "{display} is required because arguments.{} is set",
+                    parameter.path.join(".")
+                )));
             }
             (Some(_), None) => {
                 return Err(Refusal::header(format!("{display} is sent, but arguments.{} is not set", parameter.path.join("."))));

@@ -18,7 +18,11 @@ use crate::call::{Capabilities, RequestMeta};
 pub(crate) enum Request<'a> {
     /// Nothing is answered.
     Notification,
-    Call { id: &'a str, method: Method<'a>, meta: RequestMeta },
+    Call {
+        id: &'a str,
+        method: Method<'a>,
+        meta: RequestMeta,
+    },
 }
 
 #[derive(Debug)]
@@ -149,7 +153,8 @@ fn unclaimed(meta: &Meta<'_>, header: Option<&str>, method: &str, params: &Param
 }
 
 fn missing_keys(missing: &[&str]) -> Refusal {
-    Refusal::bad(Code::InvalidParams, format!("params._meta is missing {}", missing.join(" and "))).data(json!({ "missing": missing }))
+    Refusal::bad(Code::InvalidParams, format!("params._meta is missing {}", missing.join(" and ")))
+        .data(json!({ "missing": missing }))
 }
 
 fn request_meta(meta: &Meta<'_>) -> Result<RequestMeta, Refusal> {
@@ -180,7 +185,9 @@ fn diagnose(text: &str, error: &serde_json::Error) -> Refusal {
     }
     let message = match text.trim_start().as_bytes() {
         [b'[', ..] => "Not a JSON-RPC request: batches are not part of this protocol version, send one message per request",
-        [b'{', ..] if error.to_string().starts_with("a member is given twice") => "Not a JSON-RPC request: a member is given twice",
+        [b'{', ..] if error.to_string().starts_with("a member is given twice") => {
+            "Not a JSON-RPC request: a member is given twice"
+        }
         [b'{', ..] => "Not a JSON-RPC request: the message can not be read",
         _ => "Not a JSON-RPC request: the body must be one JSON object",
     };

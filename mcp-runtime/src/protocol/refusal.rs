@@ -68,8 +68,11 @@ impl Refusal {
 
     pub(crate) fn unsupported_version(requested: &str) -> Self {
         let supported = [MODERN];
-        Self::bad(Code::UnsupportedVersion, format!("Protocol version not supported; this server speaks {MODERN} with per-request _meta"))
-            .data(json!({ "supported": supported, "requested": requested }))
+        Self::bad(
+            Code::UnsupportedVersion,
+            format!("Protocol version not supported; this server speaks {MODERN} with per-request _meta"),
+        )
+        .data(json!({ "supported": supported, "requested": requested }))
     }
 
     pub(crate) fn unknown_method(method: &str) -> Self {

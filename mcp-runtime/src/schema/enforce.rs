@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Number, Value};
 
 /// Keywords of JSON Schema 2020-12 that assert something and are left to the `jsonschema` crate.
-const LEFT_TO_CRATE: [&str; 16] = [
+pub(super) const LEFT_TO_CRATE: [&str; 16] = [
     "multipleOf",
     "contains",
     "minContains",
@@ -181,6 +181,8 @@ impl Compiler<'_> {
                 "maxItems" => node.max_items = self.items(size(value), &implied),
                 "uniqueItems" => node.unique = self.assert(value.as_bool().filter(|unique| *unique)).is_some(),
                 "properties" => {
+                    // serde's structs also read arrays, by position; the caller sees to the root.
+                    self.more |= !place.is_empty();
                     for (name, property) in value.as_object().into_iter().flatten() {
                         let property = self.schema(property, &format!("{place}/properties/{name}"));
                         node.properties.insert(name.clone(), property);
@@ -280,7 +282,8 @@ impl Compiler<'_> {
     fn reference(&mut self, value: &Value, place: &str) -> Option<usize> {
         let pointer = value.as_str().and_then(|target| target.strip_prefix('#'));
         let Some(pointer) = pointer.filter(|pointer| self.target(pointer).is_some()) else {
-            self.problems.push(format!("its schema refers at `{place}` to {value}, which is not inside of it; nothing is fetched"));
+            self.problems
+                .push(format!("its schema refers at `{place}` to {value}, which is not inside of it; nothing is fetched"));
             return None;
         };
         if let Some(known) = self.names.iter().position(|name| name == pointer) {

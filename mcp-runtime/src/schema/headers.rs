@@ -77,7 +77,9 @@ fn parameter(header: &Value, member: &mut Map<String, Value>, path: Vec<String>)
     let display = header.as_str().map(|header| format!("Mcp-Param-{header}"));
     let parsed = display.as_deref().and_then(|text| HeaderName::from_bytes(text.as_bytes()).ok());
     let (Some(display), Some(parsed)) = (display, parsed.filter(|_| header != &Value::from(""))) else {
-        return Err(format!("its argument `{name}` is mirrored into the header {header}, which is no header name (RFC 9110, `token`)"));
+        return Err(format!(
+            "its argument `{name}` is mirrored into the header {header}, which is no header name (RFC 9110, `token`)"
+        ));
     };
     let mut plain = member.clone();
     without_null(&mut plain);
@@ -87,9 +89,10 @@ fn parameter(header: &Value, member: &mut Map<String, Value>, path: Vec<String>)
         Some("boolean") => HeaderKind::Boolean,
         _ => return Err(format!("its argument `{name}` is mirrored into a header, but is no string, integer or boolean")),
     };
-    let narrow = member.get("format").and_then(Value::as_str).is_some_and(|format| {
-        ["int8", "int16", "int32", "uint8", "uint16", "uint32"].contains(&format)
-    });
+    let narrow = member
+        .get("format")
+        .and_then(Value::as_str)
+        .is_some_and(|format| ["int8", "int16", "int32", "uint8", "uint16", "uint32"].contains(&format));
     if kind == HeaderKind::Integer && !narrow {
         if member.get("minimum").and_then(Value::as_i64).is_none_or(|minimum| minimum < -MAX_SAFE_INTEGER) {
             member.insert("minimum".to_owned(), (-MAX_SAFE_INTEGER).into());

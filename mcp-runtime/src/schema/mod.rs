@@ -9,10 +9,12 @@ mod headers;
 mod problem;
 mod publish;
 mod walk;
+mod whole_numbers;
 
 pub(crate) use enforce::Enforced;
 pub(crate) use headers::{HeaderKind, HeaderParameter};
 pub(crate) use problem::{Problem, closest};
+pub(crate) use whole_numbers::WholeNumbers;
 
 use schemars::generate::SchemaSettings;
 use schemars::{Schema, SchemaGenerator};
@@ -59,10 +61,7 @@ pub(crate) fn output(describe: fn(&mut SchemaGenerator) -> Option<Schema>) -> Op
 }
 
 /// The schema as schemars gives it, references inlined unless that explodes.
-fn described(
-    settings: SchemaSettings,
-    describe: impl Fn(&mut SchemaGenerator) -> Option<Schema>,
-) -> Option<Map<String, Value>> {
+fn described(settings: SchemaSettings, describe: impl Fn(&mut SchemaGenerator) -> Option<Schema>) -> Option<Map<String, Value>> {
     let make = |inline: bool| {
         let settings = settings.clone().with(|settings| {
             settings.meta_schema = None;

@@ -17,11 +17,6 @@ impl Problem {
         Self { path: path.into(), text: text.into() }
     }
 
-    #[cfg(feature = "jsonschema")]
-    pub(crate) fn path(&self) -> &str {
-        &self.path
-    }
-
     /// From a typed parse that failed although the schema is satisfied.
     ///
     /// serde's own sentences name Rust types and are put into general words; what a custom `Deserialize` says is meant to

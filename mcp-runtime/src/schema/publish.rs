@@ -4,7 +4,8 @@ use serde_json::{Map, Value};
 
 /// Formats that schemars derives from Rust's number types. They tell a model nothing.
 const NUMBER_FORMATS: [&str; 14] = [
-    "int8", "int16", "int32", "int64", "int128", "int", "uint8", "uint16", "uint32", "uint64", "uint128", "uint", "float", "double",
+    "int8", "int16", "int32", "int64", "int128", "int", "uint8", "uint16", "uint32", "uint64", "uint128", "uint", "float",
+    "double",
 ];
 
 /// Keywords beside which `additionalProperties` would forbid what they allow.
@@ -60,8 +61,14 @@ fn simplify_value(value: &mut Value, input: bool) {
 
 /// A member that may be left out need not also be nullable; many clients and models stumble over the union.
 fn without_null_in_optional(schema: &mut Map<String, Value>) {
-    let required: Vec<String> =
-        schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
+    let required: Vec<String> = schema
+        .get("required")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .map(str::to_owned)
+        .collect();
     let Some(Value::Object(members)) = schema.get_mut("properties") else { return };
     for (name, member) in members {
         if let Value::Object(member) = member
@@ -104,5 +111,7 @@ pub(super) fn without_null(schema: &mut Map<String, Value>) {
 }
 
 fn is_null_schema(schema: &Value) -> bool {
-    schema.as_object().is_some_and(|schema| schema.get("type") == Some(&Value::from("null")) || schema.get("const") == Some(&Value::Null))
+    schema
+        .as_object()
+        .is_some_and(|schema| schema.get("type") == Some(&Value::from("null")) || schema.get("const") == Some(&Value::Null))
 }

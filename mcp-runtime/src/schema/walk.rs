@@ -4,6 +4,8 @@ use std::cmp::Ordering;
 
 use serde_json::{Map, Number, Value};
 
+#[cfg(feature = "jsonschema")]
+use super::enforce::LEFT_TO_CRATE;
 use super::enforce::{Bound, Enforced, Node, Rest, Type, integer};
 use super::problem::{Path, Problem, closest, shown};
 
@@ -21,12 +23,14 @@ impl Enforced {
         #[cfg(feature = "jsonschema")]
         if let Some(full) = &self.full {
             for error in full.iter_errors(value) {
-                let path = error.instance_path().as_str().split('/').skip(1).fold(Path::default(), |path, part| {
-                    part.parse().map_or_else(|_| path.name(&part.replace("~1", "/").replace("~0", "~")), |index| path.index(index))
-                });
-                let problem = path.problem(super::problem::shortened(&error.to_string()));
-                if walk.problems.len() < MAX_PROBLEMS && !walk.problems.iter().any(|known| known.path() == problem.path()) {
-                    walk.problems.push(problem);
+                // What the walk checks itself it has said in better words.
+                let keywords = error.schema_path().as_str();
+                if walk.problems.len() < MAX_PROBLEMS && keywords.split('/').any(|keyword| LEFT_TO_CRATE.contains(&keyword)) {
+                    let path = error.instance_path().as_str().split('/').skip(1).fold(Path::default(), |path, part| {
+                        part.parse()
+                            .map_or_else(|_| path.name(&part.replace("~1", "/").replace("~0", "~")), |index| path.index(index))
+                    });
+                    walk.problems.push(path.problem(error.masked_with("the value").to_string()));
                 }
             }
         }
@@ -122,7 +126,9 @@ impl Walk<'_> {
                 self.add(&path.name(name), format!("required, but missing{what}"));
             }
         }
-        if node.min_properties.is_some_and(|min| members.len() < min) || node.max_properties.is_some_and(|max| members.len() > max) {
+        if node.min_properties.is_some_and(|min| members.len() < min)
+            || node.max_properties.is_some_and(|max| members.len() > max)
+        {
             let limits = counted(node.min_properties, node.max_properties, "member", "members");
             self.add(path, format!("expected an object of {limits}, got {}", members.len()));
         }
@@ -166,7 +172,9 @@ impl Walk<'_> {
         if all_choices {
             let choices: Vec<Value> = forms.iter().filter_map(|form| form.choices.clone()).flatten().collect();
             self.add(path, wrong_choice(&choices, value));
-        } else if let Some((_, nearest)) = forms.iter().zip(found).min_by_key(|(form, problems)| (!self.tagged(form, value), problems.len())) {
+        } else if let Some((_, nearest)) =
+            forms.iter().zip(found).min_by_key(|(form, problems)| (!self.tagged(form, value), problems.len()))
+        {
             self.problems.extend(nearest);
         }
         fitting
@@ -193,8 +201,7 @@ fn is(kind: Type, value: &Value) -> bool {
     match kind {
         Type::Null => value.is_null(),
         Type::Boolean => value.is_boolean(),
-        // Rust's integers do not read `1.0`.
-        Type::Integer => value.is_i64() || value.is_u64(),
+        Type::Integer => value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|float| float.fract() == 0.0),
         Type::Number => value.is_number(),
         Type::String => value.is_string(),
         Type::Array => value.is_array(),
@@ -260,11 +267,15 @@ fn expected(node: &Node) -> String {
         let list: Vec<_> = choices.iter().filter(|choice| !choice.is_null()).take(12).map(shown).collect();
         return if list.len() == 1 { list.concat() } else { format!("one of {}", list.join(", ")) };
     }
-    let kinds: Vec<_> = node.types.iter().filter(|kind| **kind != Type::Null || node.types.len() == 1).map(|kind| words(*kind)).collect();
+    let kinds: Vec<_> =
+        node.types.iter().filter(|kind| **kind != Type::Null || node.types.len() == 1).map(|kind| words(*kind)).collect();
     let mut text = kinds.join(" or ");
-    let limit = |bound: &Bound, word: &str, strict: &str| format!(" {} {}", if bound.exclusive { strict } else { word }, bound.limit);
+    let limit =
+        |bound: &Bound, word: &str, strict: &str| format!(" {} {}", if bound.exclusive { strict } else { word }, bound.limit);
     match (&node.minimum, &node.maximum) {
-        (Some(low), Some(high)) if !low.exclusive && !high.exclusive => text.push_str(&format!(" from {} to {}", low.limit, high.limit)),
+        (Some(low), Some(high)) if !low.exclusive && !high.exclusive => {
+            text.push_str(&format!(" from {} to {}", low.limit, high.limit))
+        }
         (low, high) => {
             text.extend(low.iter().map(|bound| limit(bound, "of at least", "greater than")));
             text.extend(high.iter().map(|bound| limit(bound, "of at most", "less than")));

@@ -139,7 +139,8 @@ impl Server {
         more_than_none("max_connections", limits.max_connections == 0);
         more_than_none("read_timeout", limits.read_timeout.is_zero());
         // What the semaphores behind these two can count.
-        for (name, value) in [("max_concurrent_calls", limits.max_concurrent_calls), ("max_connections", limits.max_connections)] {
+        for (name, value) in [("max_concurrent_calls", limits.max_concurrent_calls), ("max_connections", limits.max_connections)]
+        {
             if value > tokio::sync::Semaphore::MAX_PERMITS {
                 problems.push(setting(name, &value.to_string(), "a number that fits into 60 bits"));
             }

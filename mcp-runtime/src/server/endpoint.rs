@@ -45,8 +45,14 @@ pub(crate) struct Head {
 pub(crate) enum Reply {
     /// A notification was accepted.
     Accepted,
-    Json { status: StatusCode, body: Vec<u8> },
-    Challenge { challenge: Challenge, body: Vec<u8> },
+    Json {
+        status: StatusCode,
+        body: Vec<u8>,
+    },
+    Challenge {
+        challenge: Challenge,
+        body: Vec<u8>,
+    },
     /// A tool is at work.
     Call(Call),
 }
@@ -104,12 +110,14 @@ impl Endpoint {
         }
         let definition = entry.definition;
         if definition.requires.iter().any(|capability| !meta.capabilities.contains(*capability)) {
-            let missing: Vec<_> = definition.requires.iter().copied().filter(|capability| !meta.capabilities.contains(*capability)).collect();
+            let missing: Vec<_> =
+                definition.requires.iter().copied().filter(|capability| !meta.capabilities.contains(*capability)).collect();
             return refused(&Refusal::missing_capabilities(definition.name, &missing).with_id(id));
         }
         let Ok(slot) = Arc::clone(&self.calls).try_acquire_owned() else {
             tracing::warn!(target: "mcp_runtime::server", limit = self.bounds.max_concurrent_calls, "too many calls at once");
-            let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, Code::InternalError, "The server is busy; try again in a moment");
+            let refusal =
+                Refusal::new(StatusCode::SERVICE_UNAVAILABLE, Code::InternalError, "The server is busy; try again in a moment");
             return refused(&refusal.with_id(id));
         };
         let context = Context::new(CallState {

@@ -49,7 +49,11 @@ impl Origins {
             uri.authority().is_some_and(|authority| origin == format!("{scheme}://{authority}") && !origin.contains('@'))
         });
         if !valid {
-            return Err(setting("allow_origin", origin, "an origin, `https://app.example` for example: scheme, host, port, and nothing behind"));
+            return Err(setting(
+                "allow_origin",
+                origin,
+                "an origin, `https://app.example` for example: scheme, host, port, and nothing behind",
+            ));
         }
         self.origins.push(origin.to_owned());
         Ok(())
@@ -93,7 +97,8 @@ pub(super) struct PublicUrl {
 
 impl PublicUrl {
     pub(super) fn parse(url: &str) -> Result<Self, Problem> {
-        let wrong = || setting("public_url", url, "an `https://` URL without user, query and fragment (`http://` only for localhost)");
+        let wrong =
+            || setting("public_url", url, "an `https://` URL without user, query and fragment (`http://` only for localhost)");
         let uri: Uri = url.parse().map_err(|_| wrong())?;
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else { return Err(wrong()) };
         let is_local = is_loopback(without_port(authority.as_str()));
@@ -108,7 +113,11 @@ impl PublicUrl {
 pub(super) fn check_path(path: &str) -> Result<(), Problem> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"/-._~".contains(&b);
     let valid = path.starts_with('/') && path.bytes().all(plain) && !path.contains("//") && (path == "/" || !path.ends_with('/'));
-    if valid { Ok(()) } else { Err(setting("path", path, "a path that begins with `/`, of letters, digits and `-._~/`, without a `/` at its end")) }
+    if valid {
+        Ok(())
+    } else {
+        Err(setting("path", path, "a path that begins with `/`, of letters, digits and `-._~/`, without a `/` at its end"))
+    }
 }
 
 #[cfg(test)]
@@ -121,13 +130,23 @@ mod tests {
         for host in ["localhost", "LOCALHOST:8000", "127.0.0.1:1", "[::1]:80", "[::1]"] {
             assert!(local.allows_host(host), "{host}");
         }
-        for host in ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "127.0.0.2", "", "localhost:8000@evil.example", "::1"] {
+        for host in [
+            "evil.example",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "127.0.0.2",
+            "",
+            "localhost:8000@evil.example",
+            "::1",
+        ] {
             assert!(!local.allows_host(host), "{host}");
         }
         let mut public = Origins::new(false);
         public.add_public(&PublicUrl::parse("https://MCP.example.com/mcp").expect("a URL"));
         assert!(public.allows_host("mcp.example.com") && public.allows_host("mcp.example.com:443"));
-        assert!(!public.allows_host("mcp.example.com:8443") && !public.allows_host("localhost") && !public.allows_host("example.com"));
+        assert!(
+            !public.allows_host("mcp.example.com:8443") && !public.allows_host("localhost") && !public.allows_host("example.com")
+        );
         assert!(public.allows_origin("https://mcp.example.com"));
     }
 
@@ -138,7 +157,15 @@ mod tests {
         for origin in ["http://localhost:6274", "https://127.0.0.1", "http://[::1]:3000", "https://app.example"] {
             assert!(origins.allows_origin(origin), "{origin}");
         }
-        for origin in ["null", "", "https://evil.example", "http://app.example", "https://app.example:444", "http://localhost.evil.example", "file://localhost"] {
+        for origin in [
+            "null",
+            "",
+            "https://evil.example",
+            "http://app.example",
+            "https://app.example:444",
+            "http://localhost.evil.example",
+            "file://localhost",
+        ] {
             assert!(!origins.allows_origin(origin), "{origin}");
         }
         for bad in ["app.example", "https://app.example/", "https://app.example/x", "https://u@app.example", "*"] {
@@ -151,7 +178,14 @@ mod tests {
         for good in ["https://a.example/mcp", "http://localhost:8000/mcp", "http://127.0.0.1/mcp"] {
             assert!(PublicUrl::parse(good).is_ok(), "{good}");
         }
-        for bad in ["http://a.example/mcp", "ftp://a.example", "/mcp", "https://a.example/?q", "https://u@a.example/", "https://a.example/#f"] {
+        for bad in [
+            "http://a.example/mcp",
+            "ftp://a.example",
+            "/mcp",
+            "https://a.example/?q",
+            "https://u@a.example/",
+            "https://a.example/#f",
+        ] {
             assert!(PublicUrl::parse(bad).is_err(), "{bad}");
         }
     }

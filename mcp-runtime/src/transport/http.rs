@@ -90,7 +90,8 @@ fn check_origin(endpoint: &Endpoint, parts: &Parts) -> Result<(), Response> {
         plain(StatusCode::FORBIDDEN, if what == "Host" { "Host not allowed" } else { "Origin not allowed" })
     };
     let mut hosts = parts.headers.get_all(HOST).iter();
-    let host = hosts.next().map(HeaderValue::as_bytes).or_else(|| parts.uri.authority().map(|authority| authority.as_str().as_bytes()));
+    let host =
+        hosts.next().map(HeaderValue::as_bytes).or_else(|| parts.uri.authority().map(|authority| authority.as_str().as_bytes()));
     let host = host.unwrap_or_default();
     let known = std::str::from_utf8(host).is_ok_and(|host| origins.allows_host(host));
     if !known || hosts.next().is_some() {

@@ -1,0 +1,47 @@
+"""What every Python part shares: one line for each check, and an exit status at the end."""
+
+import contextlib
+import json
+import sys
+import traceback
+
+_failed = 0
+
+
+@contextlib.contextmanager
+def check(what):
+    """Runs the block; a failed assertion or any exception in it is this check's failure, nobody else's."""
+    global _failed
+    try:
+        yield
+    except AssertionError as failure:
+        _failed += 1
+        print(f"not ok - {what}: {failure}", flush=True)
+    except Exception as failure:
+        _failed += 1
+        print(f"not ok - {what}: {type(failure).__name__}: {failure}", flush=True)
+        traceback.print_exc()
+    else:
+        print(f"ok - {what}", flush=True)
+
+
+def skip(what, why):
+    print(f"skip - {what}: {why}", flush=True)
+
+
+def equal(actual, expected, what="value"):
+    assert actual == expected, f"{what} is {shown(actual)}, expected {shown(expected)}"
+
+
+def contains(text, part, what="text"):
+    assert part in text, f"{what} is {shown(text)}, expected it to contain {shown(part)}"
+
+
+def shown(value):
+    """A value as one short line."""
+    text = json.dumps(value, ensure_ascii=False, default=repr)
+    return text if len(text) <= 600 else f"{text[:600]}…"
+
+
+def finish():
+    sys.exit(1 if _failed else 0)

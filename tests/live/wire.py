@@ -1,0 +1,401 @@
+"""Raw requests: status, code and shape of every answer, and the published JSON schema of 2026-07-28
+where it lies beside the repository (../shared/spec/schema).
+
+tests/live/part wire URL echo|everything
+"""
+
+import base64
+import http.client
+import json
+import pathlib
+import sys
+import urllib.parse
+
+import jsonschema
+
+from checks import check, contains, equal, finish, shown, skip
+
+VERSION = "2026-07-28"
+META = "io.modelcontextprotocol/"
+SCHEMA = pathlib.Path(__file__).resolve().parents[3] / "shared/spec/schema" / f"{VERSION}.json"
+ERRORS = {
+    -32020: "HeaderMismatchError",
+    -32021: "MissingRequiredClientCapabilityError",
+    -32022: "UnsupportedProtocolVersionError",
+}
+LEAVE_OUT = object()
+
+
+def meta(**changes):
+    """The `_meta` of a request; `clientInfo=LEAVE_OUT` drops a key."""
+    keys = {
+        "protocolVersion": VERSION,
+        "clientInfo": {"name": "wire", "version": "1"},
+        "clientCapabilities": {},
+        **changes,
+    }
+    return {META + key: value for key, value in keys.items() if value is not LEAVE_OUT}
+
+
+def request(method, params=None, id=1, _meta=LEAVE_OUT):
+    """A JSON-RPC request with a complete `_meta`, unless one is given; None leaves it out."""
+    params = dict(params or {})
+    if _meta is not None:
+        params["_meta"] = meta() if _meta is LEAVE_OUT else _meta
+    return {"jsonrpc": "2.0", "id": id, "method": method, "params": params}
+
+
+def call(name, arguments=LEAVE_OUT, **more):
+    params = {"name": name}
+    if arguments is not LEAVE_OUT:
+        params["arguments"] = arguments
+    return request("tools/call", params, **more)
+
+
+class Answer:
+    def __init__(self, response):
+        self.status = response.status
+        self.headers = response.headers
+        self.bytes = response.read()
+
+    @property
+    def json(self):
+        contains(self.headers.get("Content-Type", ""), "application/json", "Content-Type")
+        return json.loads(self.bytes)
+
+    def __str__(self):
+        return f"{self.status} {self.bytes[:500].decode('utf-8', 'replace')}"
+
+
+class Server:
+    def __init__(self, url):
+        self.url = urllib.parse.urlsplit(url)
+        self.schema = json.loads(SCHEMA.read_text()) if SCHEMA.exists() else None
+        if self.schema is None:
+            skip("messages against the published schema", "../shared/spec/schema is not beside the repository")
+
+    def send(self, message=b"", method="POST", **changes):
+        """Sends a message (or bytes) with the headers that belong to it; `Mcp_Name=None` leaves one out."""
+        headers = {
+            "Host": self.url.netloc,
+            "Content-Type": "application/json",
+            "Accept": "application/json, text/event-stream",
+            "MCP-Protocol-Version": VERSION,
+        }
+        if isinstance(message, dict):
+            headers["Mcp-Method"] = message.get("method")
+            if message.get("method") == "tools/call":
+                headers["Mcp-Name"] = message["params"]["name"]
+        headers |= {name.replace("_", "-"): value for name, value in changes.items()}
+        body = message if isinstance(message, bytes) else json.dumps(message, ensure_ascii=False).encode()
+        connection = http.client.HTTPConnection(self.url.hostname, self.url.port, timeout=10)
+        try:
+            connection.putrequest(method, self.url.path, skip_host=True, skip_accept_encoding=True)
+            for name, value in headers.items():
+                if value is not None:
+                    connection.putheader(name, value)
+            connection.putheader("Content-Length", str(len(body)))
+            connection.endheaders(body)
+            return Answer(connection.getresponse())
+        finally:
+            connection.close()
+
+    def conforms(self, value, definition):
+        if self.schema is None:
+            return
+        validator = jsonschema.Draft202012Validator(
+            {"$ref": f"#/$defs/{definition}", "$defs": self.schema["$defs"]}
+        )
+        problem = jsonschema.exceptions.best_match(validator.iter_errors(value))
+        assert problem is None, f"not a {definition} at {problem.json_path}: {problem.message[:400]}"
+
+    def result(self, message, definition, **headers):
+        """Sends, and expects a result of that definition."""
+        answer = self.send(message, **headers)
+        equal(answer.status, 200, f"status of {answer}; it")
+        body = answer.json
+        assert "result" in body, f"not a result: {answer}"
+        equal(body["id"], message["id"], "id")
+        equal(type(body["id"]), type(message["id"]), "the id's type")
+        self.conforms(body, definition)
+        result = body["result"]
+        equal(result["resultType"], "complete", "resultType")
+        # Optional in the schema, but this framework says who it is in every result.
+        identity = result["_meta"][META + "serverInfo"]
+        assert identity["name"] and identity["version"], f"serverInfo is {shown(identity)}"
+        assert "serverInfo" not in result, "serverInfo at the top level belongs to older revisions"
+        return result
+
+    def error(self, message, status, code, says=(), id=LEAVE_OUT, **headers):
+        """Sends, and expects this error; without `id` the request's own must come back."""
+        answer = self.send(message, **headers)
+        equal(answer.status, status, f"status of {answer}; it")
+        body = answer.json
+        assert "error" in body, f"not an error: {answer}"
+        equal(body["error"]["code"], code, f"code of {answer}; it")
+        if id is LEAVE_OUT:
+            id = (message["id"],)
+        wanted = " or ".join("none at all" if choice is LEAVE_OUT else shown(choice) for choice in id)
+        assert body.get("id", LEAVE_OUT) in id, f"the id of {answer} should be {wanted}"
+        self.conforms(body, ERRORS.get(code, "JSONRPCErrorResponse"))
+        for part in says:
+            contains(body["error"]["message"].lower(), part.lower(), "message")
+        return body["error"]
+
+
+NO_ID = (LEAVE_OUT,)
+
+
+def discovery(server):
+    found = {}
+    with check("1: server/discover"):
+        found = server.result(request("server/discover", id="d1"), "DiscoverResultResponse")
+        equal(found["supportedVersions"], [VERSION], "supportedVersions")
+        contains(found["capabilities"], "tools", "capabilities")
+    with check("1: server/discover without clientInfo, which is optional"):
+        server.result(request("server/discover", _meta=meta(clientInfo=LEAVE_OUT)), "DiscoverResultResponse")
+    with check("2: tools/list, ordered by name, no more pages"):
+        listed = server.result(request("tools/list", id=2), "ListToolsResultResponse")
+        names = [tool["name"] for tool in listed["tools"]]
+        equal(names, sorted(names), "order")
+        assert "nextCursor" not in listed, "there is a nextCursor"
+        for tool in listed["tools"]:
+            jsonschema.Draft202012Validator.check_schema(tool["inputSchema"])
+    return found.get("capabilities", {})
+
+
+def envelope(server):
+    for key in ("protocolVersion", "clientCapabilities"):
+        with check(f"5a: _meta without {key}"):
+            message = request("tools/list", id=50, _meta=meta(**{key: LEAVE_OUT}))
+            server.error(message, 400, -32602, [META + key])
+        with check(f"5a: _meta with a {key} of the wrong type"):
+            server.error(request("tools/list", id=50, _meta=meta(**{key: 7})), 400, -32602, [key])
+    with check("5a: no _meta"):
+        server.error(request("tools/list", id="a", _meta=None), 400, -32602, [META + "protocolVersion"])
+    with check("5a: no params"):
+        server.error({"jsonrpc": "2.0", "id": 50, "method": "tools/list"}, 400, -32602, [META + "protocolVersion"])
+
+    with check("5b: MCP-Protocol-Version differs from _meta"):
+        server.error(request("tools/list", id=51), 400, -32020, ["2025-11-25"], MCP_Protocol_Version="2025-11-25")
+    with check("5b: MCP-Protocol-Version is absent"):
+        server.error(request("tools/list", id=51), 400, -32020, ["MCP-Protocol-Version"], MCP_Protocol_Version=None)
+    with check("5b: a difference wins over an unknown version"):
+        server.error(request("tools/list", _meta=meta(protocolVersion="2031-01-01")), 400, -32020)
+
+    with check("5c: Mcp-Method is absent"):
+        server.error(request("tools/list", id=52), 400, -32020, ["Mcp-Method"], Mcp_Method=None)
+    with check("5c: Mcp-Method differs"):
+        server.error(request("tools/list", id=52), 400, -32020, ["Mcp-Method"], Mcp_Method="tools/call")
+    with check("5c: Mcp-Method differs in case"):
+        server.error(request("tools/list", id=52), 400, -32020, ["Mcp-Method"], Mcp_Method="TOOLS/LIST")
+
+    with check("5d: a version that nobody implements"):
+        message = request("tools/list", id=53, _meta=meta(protocolVersion="2031-01-01"))
+        data = server.error(message, 400, -32022, MCP_Protocol_Version="2031-01-01")["data"]
+        equal(data, {"supported": [VERSION], "requested": "2031-01-01"}, "data")
+    with check("5d: an older version inside a modern envelope"):
+        message = request("tools/list", id=53, _meta=meta(protocolVersion="2025-11-25"))
+        data = server.error(message, 400, -32022, MCP_Protocol_Version="2025-11-25")["data"]
+        equal(data, {"supported": [VERSION], "requested": "2025-11-25"}, "data")
+
+
+def methods(server, capabilities):
+    gone = ["initialize", "ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe", "no/such"]
+    gated = {"prompts/list": "prompts", "resources/list": "resources", "completion/complete": "completions"}
+    for method in gone + [method for method, needs in gated.items() if needs not in capabilities]:
+        with check(f"6a: {method}"):
+            server.error(request(method, id=60), 404, -32601, [method])
+
+
+def transport(server):
+    for name, value in {"Origin": "https://evil.example", "Host": "evil.example"}.items():
+        with check(f"6c: {name}: {value}"):
+            answer = server.send(request("tools/list", id=62), **{name: value})
+            equal(answer.status, 403, "status")
+            if answer.bytes:
+                assert "id" not in answer.json, f"an id in {answer}"
+                server.conforms(answer.json, "JSONRPCErrorResponse")
+    with check("6c: Origin null"):
+        equal(server.send(request("tools/list"), Origin="null").status, 403, "status")
+    with check("6c: a page on localhost, any port, is welcome"):
+        server.result(request("tools/list"), "ListToolsResultResponse", Origin="http://localhost:6274")
+    for method in ("GET", "DELETE"):
+        with check(f"6d: {method}"):
+            answer = server.send(method=method, Accept="text/event-stream", Content_Type=None)
+            equal(answer.status, 405, "status")
+            contains(answer.headers.get("Allow", ""), "POST", "Allow")
+
+
+def malformed(server):
+    with check("25: a notification gets 202 and no body"):
+        message = {"jsonrpc": "2.0", "method": "notifications/unheard_of", "params": {"_meta": meta()}}
+        answer = server.send(message)
+        equal(answer.status, 202, f"status of {answer}; it")
+        equal(answer.bytes, b"", "body")
+    for what, body in {"not JSON": b"{not json", "cut off": b'{"jsonrpc":"2.0","id":1', "empty": b""}.items():
+        with check(f"25: body {what}"):
+            server.error(body, 400, -32700, id=NO_ID, Mcp_Method="tools/list")
+    with check("25: body not UTF-8"):
+        body = b'{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"x":"\xff"}}'
+        server.error(body, 400, -32700, id=NO_ID, Mcp_Method="tools/list")
+    plain = request("tools/list", id=7)
+    # An id that could be read may come back; null never may.
+    cases = {
+        "id null": (plain | {"id": None}, NO_ID),
+        "a fractional id": (plain | {"id": 1.5}, NO_ID),
+        "a posted response": ({"jsonrpc": "2.0", "id": 7, "result": {}}, (LEAVE_OUT, 7)),
+        "no method": ({"jsonrpc": "2.0", "id": 7, "params": {"_meta": meta()}}, (LEAVE_OUT, 7)),
+        "no jsonrpc": ({key: plain[key] for key in ("id", "method", "params")}, (LEAVE_OUT, 7)),
+        "a batch": ([plain], NO_ID),
+        "an empty batch": ([], NO_ID),
+        "a string": ("tools/list", NO_ID),
+    }
+    for what, (message, id) in cases.items():
+        with check(f"25: {what}"):
+            body = json.dumps(message).encode()
+            server.error(body, 400, -32600, id=id, Mcp_Method="tools/list")
+
+
+def echo(server):
+    """What only the echo example can show."""
+    tool = None
+    with check("2: echo's schemas"):
+        listed = server.result(request("tools/list"), "ListToolsResultResponse")["tools"]
+        tool = next(tool for tool in listed if tool["name"] == "echo")
+        schema = tool["inputSchema"]
+        equal(schema["additionalProperties"], False, "additionalProperties")
+        equal(schema["required"], ["message"], "required")
+        equal(list(schema["properties"]), ["message"], "properties")
+        equal(schema["properties"]["message"]["type"], "string", "the type of message")
+        assert not {"$schema", "title"} & schema.keys(), f"noise in {shown(schema)}"
+        equal(tool["outputSchema"]["type"], "object", "the type of the output")
+
+    def echoes(message, text="hi", **headers):
+        result = server.result(message, "CallToolResultResponse", **headers)
+        assert not result.get("isError"), f"isError: {shown(result)}"
+        equal(result["structuredContent"], {"Echo": text}, "structuredContent")
+        equal([block["type"] for block in result["content"]], ["text"], "content types")
+        equal(json.loads(result["content"][0]["text"]), {"Echo": text}, "the text, parsed")
+        if tool:
+            jsonschema.validate(result["structuredContent"], tool["outputSchema"])
+
+    with check("3: tools/call echo"):
+        echoes(call("echo", {"message": "hi"}, id=3))
+    for id in ("", "a-string", 0, -1, 2**53 - 1):
+        with check(f"3: id {json.dumps(id)} comes back"):
+            echoes(call("echo", {"message": "hi"}, id=id))
+    with check("3: any order of the keys, and escapes"):
+        head, tail = json.dumps(request("x")["params"]["_meta"]), '"jsonrpc":"2.0","id":1}'
+        body = f'{{"params":{{"arguments":{{"\\u006dessage":"\\ud83d\\ude00\\n"}},"_meta":{head},"name":"echo"}},"method":"tools/call",{tail}'
+        answer = server.send(body.encode(), Mcp_Method="tools/call", Mcp_Name="echo")
+        equal(answer.json["result"]["structuredContent"], {"Echo": "😀\n"}, "structuredContent")
+    with check("3: 64 KiB"):
+        echoes(call("echo", {"message": "é" * 32768}), "é" * 32768)
+    with check("3: unknown keys in _meta, a charset in Content-Type"):
+        more = meta() | {"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "acme.test/x": [1]}
+        echoes(call("echo", {"message": "hi"}, _meta=more), Content_Type="application/json; charset=utf-8")
+    with check("3: Mcp-Name in the base64 form"):
+        encoded = base64.b64encode(b"echo").decode()
+        echoes(call("echo", {"message": "hi"}), Mcp_Name=f"=?base64?{encoded}?=")
+
+    for what, name in {"absent": None, "different": "ecko", "in broken base64": "=?base64?ZWNobw=?="}.items():
+        with check(f"5c: Mcp-Name {what}"):
+            server.error(call("echo", {"message": "hi"}, id=52), 400, -32020, ["Mcp-Name"], Mcp_Name=name)
+
+    with check("7a: unknown tool"):
+        server.error(call("ecko", {"message": "hi"}, id=70), 200, -32602, ["ecko"])
+
+    def refused(message, *names):
+        result = server.result(message, "CallToolResultResponse")
+        equal(result.get("isError"), True, "isError")
+        text = "\n".join(block["text"] for block in result["content"])
+        for name in names:
+            contains(text, name)
+        for leak in ("serde", "src/", ".rs", "panicked", "line 1"):
+            assert leak not in text, f"internals in {shown(text)}"
+
+    with check("7b: a missing argument"):
+        refused(call("echo", {}, id=71), "message")
+    with check("7b: no arguments at all"):
+        refused(call("echo"), "message")
+    with check("7b: an argument of the wrong type"):
+        refused(call("echo", {"message": 17}), "message", "string")
+    with check("7b: null is no string"):
+        refused(call("echo", {"message": None}), "message", "string")
+    with check("7b: every problem at once"):
+        refused(call("echo", {"mesage": "hi", "volume": 11}), "message", "mesage", "volume")
+    # A derived deserialiser takes an array for a struct, field by field; the schema does not.
+    for arguments in (["hi"], [], "hi", 5):
+        with check(f"7b: arguments {json.dumps(arguments)}, which are no object"):
+            refused_either_way(server, call("echo", arguments))
+
+
+def refused_either_way(server, message):
+    """Invalid params and an isError result are both an answer to arguments of the wrong kind; success is not."""
+    body = server.send(message).json
+    if "error" in body:
+        server.conforms(body, "JSONRPCErrorResponse")
+        equal(body["error"]["code"], -32602, "code")
+    else:
+        server.conforms(body, "CallToolResultResponse")
+        assert body["result"].get("isError"), f"the call succeeded: {shown(body['result'])}"
+
+
+def everything(server):
+    """Parameters in headers and required capabilities, which the echo example does not have."""
+    name = header = key = None
+    with check("2: a tool with a string in x-mcp-header"):
+        for tool in server.result(request("tools/list"), "ListToolsResultResponse")["tools"]:
+            for parameter, schema in tool["inputSchema"].get("properties", {}).items():
+                if "x-mcp-header" in schema and schema["type"] == "string" and not tool["inputSchema"].get("required"):
+                    name, key, header = tool["name"], parameter, "Mcp-Param-" + schema["x-mcp-header"]
+        assert name, "there is none"
+    if name:
+        zurich = f"=?base64?{base64.b64encode('Zürich'.encode()).decode()}?="
+        accepted = {
+            "plain": ({key: "eu"}, "eu"),
+            "encoded": ({key: "Zürich"}, zurich),
+            "left out with its argument": ({}, None),
+            "left out with a null argument": ({key: None}, None),
+        }
+        for what, (arguments, value) in accepted.items():
+            with check(f"3: {header} {what}"):
+                server.result(call(name, arguments), "CallToolResultResponse", **{header: value})
+        rejected = {
+            "absent": ({key: "eu"}, None),
+            "different": ({key: "eu"}, "us"),
+            "in broken base64": ({key: "Hello"}, "=?base64?SGVsbG8?="),
+        }
+        for what, (arguments, value) in rejected.items():
+            with check(f"5c: {header} {what}"):
+                server.error(call(name, arguments, id=52), 400, -32020, [header], **{header: value})
+        with check(f"5c: {header} absent, and the arguments an array by position"):
+            refused_either_way(server, call(name, ["eu", 3]))
+
+    with check("6b: a capability that the client does not have"):
+        data = server.error(call("test_missing_capability", {}, id=61), 400, -32021)["data"]
+        contains(data["requiredCapabilities"], "sampling", "requiredCapabilities")
+    with check("6b: the same call with the capability"):
+        message = call("test_missing_capability", {}, _meta=meta(clientCapabilities={"sampling": {}}))
+        server.result(message, "CallToolResultResponse")
+
+
+def main(url, cases):
+    server = Server(url)
+    if cases == "echo":
+        capabilities = discovery(server)
+        envelope(server)
+        methods(server, capabilities)
+        transport(server)
+        malformed(server)
+        echo(server)
+    elif cases == "everything":
+        discovery(server)
+        everything(server)
+    else:
+        sys.exit(f"no set of cases is called {cases}")
+
+
+main(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else "echo")
+finish()
