@@ -61,7 +61,7 @@ fn an_echo_costs_the_same_among_a_thousand_tools() {
     let alone = cost(&Client::new(&server(0)));
     let among_many = cost(&Client::new(&server(999)));
     let (allocations, bytes) = alone;
-    println!("{allocations} allocations, {bytes} bytes");
+    eprintln!("one echo: {allocations} allocations, {bytes} bytes");
     assert!(allocations <= 20, "{allocations} allocations");
     assert!(bytes <= 4096, "{bytes} bytes");
     assert_eq!(alone, among_many);

@@ -392,7 +392,7 @@ async fn hang(token: CancellationToken, seen: State<Arc<AtomicUsize>>) {
         token.cancelled().await;
         seen.fetch_add(1, Ordering::Relaxed);
     });
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 #[tokio::test(start_paused = true)]

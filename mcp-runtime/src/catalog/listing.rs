@@ -27,7 +27,7 @@ pub(crate) struct Lists {
 }
 
 impl Lists {
-    pub(super) fn new(entries: &[Entry], tools: Vec<Value>) -> Self {
+    pub(super) fn new(entries: &[Entry], tools: &[Value]) -> Self {
         let tools: Vec<String> = tools.iter().map(Value::to_string).collect();
         let hidden: Vec<usize> = (0..entries.len()).filter(|&index| entries[index].definition.hidden).collect();
         let public = array(&tools, |index| !hidden.contains(&index));

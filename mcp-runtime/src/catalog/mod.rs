@@ -89,7 +89,7 @@ impl Catalog {
                 })),
             }
         }
-        let lists = Lists::new(&entries, listed);
+        let lists = Lists::new(&entries, &listed);
         Self { tools: entries, lists }
     }
 

@@ -47,13 +47,13 @@ pub(super) struct Node {
     #[cfg(feature = "regex")]
     pub(super) pattern: Option<Pattern>,
     pub(super) prefix: Vec<Node>,
-    pub(super) items: Option<Box<Rest>>,
+    pub(super) items: Option<Rest>,
     pub(super) min_items: Option<usize>,
     pub(super) max_items: Option<usize>,
     pub(super) unique: bool,
     pub(super) properties: BTreeMap<String, Node>,
     pub(super) required: Vec<String>,
-    pub(super) additional: Option<Box<Rest>>,
+    pub(super) additional: Option<Rest>,
     pub(super) min_properties: Option<usize>,
     pub(super) max_properties: Option<usize>,
     pub(super) any_of: Vec<Node>,
@@ -85,7 +85,7 @@ pub(super) struct Bound {
 #[derive(Debug)]
 pub(super) enum Rest {
     Forbidden,
-    Schema(Node),
+    Schema(Box<Node>),
 }
 
 #[derive(Debug)]
@@ -195,7 +195,7 @@ impl Compiler<'_> {
                 "additionalProperties" => {
                     node.additional = self.rest(value, &inner());
                     // At the root the caller knows whether serde refuses unknown names.
-                    self.more |= !place.is_empty() && matches!(node.additional.as_deref(), Some(Rest::Forbidden));
+                    self.more |= !place.is_empty() && matches!(node.additional, Some(Rest::Forbidden));
                 }
                 "minProperties" => node.min_properties = self.assert(size(value)),
                 "maxProperties" => node.max_properties = self.assert(size(value)),
@@ -261,11 +261,11 @@ impl Compiler<'_> {
         }
     }
 
-    fn rest(&mut self, value: &Value, place: &str) -> Option<Box<Rest>> {
+    fn rest(&mut self, value: &Value, place: &str) -> Option<Rest> {
         match value {
             Value::Bool(true) => None,
-            Value::Bool(false) => Some(Box::new(Rest::Forbidden)),
-            schema => Some(Box::new(Rest::Schema(self.schema(schema, place)))),
+            Value::Bool(false) => Some(Rest::Forbidden),
+            schema => Some(Rest::Schema(Box::new(self.schema(schema, place)))),
         }
     }
 
@@ -295,7 +295,7 @@ impl Compiler<'_> {
 
     fn target(&self, pointer: &str) -> Option<&Value> {
         let mut parts = pointer.split('/').skip(1).map(|part| part.replace("~1", "/").replace("~0", "~"));
-        let Some(first) = parts.next() else { return None };
+        let first = parts.next()?;
         parts.try_fold(self.root.get(&first)?, |value, part| match value {
             Value::Array(items) => items.get(part.parse::<usize>().ok()?),
             value => value.get(&part),

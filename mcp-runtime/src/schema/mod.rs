@@ -36,7 +36,7 @@ pub(crate) struct Input {
 /// # Errors
 /// Sentences that say what is wrong with it, for a failing build.
 pub(crate) fn input(describe: fn(&mut SchemaGenerator) -> Schema, refuses_unknown: bool) -> Result<Input, Vec<String>> {
-    let mut described = described(SchemaSettings::draft2020_12(), |generator| Some(describe(generator))).unwrap_or_default();
+    let mut described = described(&SchemaSettings::draft2020_12(), |generator| Some(describe(generator))).unwrap_or_default();
     if described.get("type") != Some(&Value::from("object")) {
         return Err(vec![
             "its arguments are no JSON object; give it plain parameters or a struct, and put an enum into a field".to_owned(),
@@ -55,13 +55,13 @@ pub(crate) fn input(describe: fn(&mut SchemaGenerator) -> Schema, refuses_unknow
 
 /// Makes the output schema, for tools that have one.
 pub(crate) fn output(describe: fn(&mut SchemaGenerator) -> Option<Schema>) -> Option<Value> {
-    let mut described = described(SchemaSettings::draft2020_12().for_serialize(), describe)?;
+    let mut described = described(&SchemaSettings::draft2020_12().for_serialize(), describe)?;
     publish::simplify_output(&mut described);
     Some(Value::Object(described))
 }
 
 /// The schema as schemars gives it, references inlined unless that explodes.
-fn described(settings: SchemaSettings, describe: impl Fn(&mut SchemaGenerator) -> Option<Schema>) -> Option<Map<String, Value>> {
+fn described(settings: &SchemaSettings, describe: impl Fn(&mut SchemaGenerator) -> Option<Schema>) -> Option<Map<String, Value>> {
     let make = |inline: bool| {
         let settings = settings.clone().with(|settings| {
             settings.meta_schema = None;

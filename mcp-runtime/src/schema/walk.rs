@@ -110,8 +110,9 @@ impl Walk<'_> {
         }
         for (index, item) in items.iter().enumerate() {
             let path = path.index(index);
-            match (node.prefix.get(index), node.items.as_deref()) {
-                (Some(node), _) | (None, Some(Rest::Schema(node))) => self.check(node, item, &path, depth + 1),
+            match (node.prefix.get(index), &node.items) {
+                (Some(node), _) => self.check(node, item, &path, depth + 1),
+                (None, Some(Rest::Schema(node))) => self.check(node, item, &path, depth + 1),
                 (None, Some(Rest::Forbidden)) => self.add(&path, "one item too many".to_owned()),
                 (None, None) => {}
             }
@@ -133,8 +134,9 @@ impl Walk<'_> {
             self.add(path, format!("expected an object of {limits}, got {}", members.len()));
         }
         for (name, value) in members {
-            match (node.properties.get(name), node.additional.as_deref()) {
-                (Some(node), _) | (None, Some(Rest::Schema(node))) => self.check(node, value, &path.name(name), depth + 1),
+            match (node.properties.get(name), &node.additional) {
+                (Some(node), _) => self.check(node, value, &path.name(name), depth + 1),
+                (None, Some(Rest::Schema(node))) => self.check(node, value, &path.name(name), depth + 1),
                 (None, Some(Rest::Forbidden)) => self.add(&path.name(name), unknown(name, node, members)),
                 (None, None) => {}
             }
@@ -274,7 +276,7 @@ fn expected(node: &Node) -> String {
         |bound: &Bound, word: &str, strict: &str| format!(" {} {}", if bound.exclusive { strict } else { word }, bound.limit);
     match (&node.minimum, &node.maximum) {
         (Some(low), Some(high)) if !low.exclusive && !high.exclusive => {
-            text.push_str(&format!(" from {} to {}", low.limit, high.limit))
+            text.push_str(&format!(" from {} to {}", low.limit, high.limit));
         }
         (low, high) => {
             text.extend(low.iter().map(|bound| limit(bound, "of at least", "greater than")));

@@ -3,6 +3,8 @@
 //! The order is the ladder of statuses: 403 for a foreign origin, 405, 401, 415 and 406, 413, then what the message itself is
 //! answered with. Nothing of the body is read before the caller is known.
 
+#![expect(clippy::result_large_err, reason = "an early answer is an answer: it is moved once and sent")]
+
 use std::sync::Arc;
 
 use ::http::header::{ACCEPT, ALLOW, CONTENT_TYPE, HOST, ORIGIN, WWW_AUTHENTICATE};
