@@ -15,7 +15,8 @@ pub use static_token::StaticTokens;
 /// The header is there and is no `b64token` (RFC 6750 section 2.1).
 pub fn bearer_token(request: &Parts) -> Result<Option<&str>, Rejection> {
     let Some(value) = request.headers.get(AUTHORIZATION) else { return Ok(None) };
-    let malformed = || Rejection::new(RejectionKind::InvalidRequest, "malformed Authorization header", "malformed Authorization header");
+    let malformed =
+        || Rejection::new(RejectionKind::InvalidRequest, "malformed Authorization header", "malformed Authorization header");
     let value = value.to_str().map_err(|_| malformed())?;
     let (scheme, rest) = value.split_once(' ').unwrap_or((value, ""));
     if !scheme.eq_ignore_ascii_case("bearer") {

@@ -127,9 +127,6 @@ mod tests {
     fn a_description_cannot_break_out_of_its_quotes() {
         let challenge = Challenge::new().error(ChallengeError::InsufficientScope, "a\", evil=\"1\r\nX: y");
         assert_eq!(challenge.status(), StatusCode::FORBIDDEN);
-        assert_eq!(
-            challenge.header_value(),
-            r#"Bearer error="insufficient_scope", error_description="a , evil= 1  X: y""#
-        );
+        assert_eq!(challenge.header_value(), r#"Bearer error="insufficient_scope", error_description="a , evil= 1  X: y""#);
     }
 }

@@ -71,7 +71,8 @@ fn a_credential_nobody_claims_is_not_anonymous() {
 
 #[test]
 fn weak_configuration_is_named_without_the_secret() {
-    let auth = Auth::chain().with(StaticTokens::new().token("short", Principal::user("ops")).token("white space in it", Principal::user("b")));
+    let auth = Auth::chain()
+        .with(StaticTokens::new().token("short", Principal::user("ops")).token("white space in it", Principal::user("b")));
     let problems = auth.problems().join("\n");
     assert!(problems.contains("`ops` has 5 bytes"), "{problems}");
     assert!(problems.contains("`b` can not be sent"), "{problems}");

@@ -82,6 +82,67 @@ async fn only_types_that_contain_themselves_are_referred_to() {
     assert!(answer.text().contains("tree.children[0].childen: unknown name; did you mean `children`?"), "{}", answer.text());
 }
 
+#[tokio::test]
+async fn deep_arguments_are_checked_to_the_end() {
+    let client = Client::new(&Server::new("test", "0").only([sum::tool()]));
+    for (depth, innermost, problem) in [
+        (55, json!({ "value": 1, "children": [] }), None),
+        (55, json!({ "value": "1", "children": [] }), Some(".value: expected an integer")),
+        (500, json!({ "value": 1, "children": [] }), Some("nested too deeply")),
+    ] {
+        let tree = (0..depth).fold(innermost, |tree, _| json!({ "value": 1, "children": [tree] }));
+        let answer = client.call("sum", json!({ "tree": tree })).await;
+        match problem {
+            Some(problem) => assert!(answer.is_error() && answer.text().contains(problem), "{}", answer.text()),
+            None => assert_eq!(answer.text(), "56"),
+        }
+    }
+}
+
+#[data]
+#[serde(tag = "op", rename_all = "snake_case")]
+enum Tagged {
+    Not { of: Box<Tagged> },
+    Same { of: Box<Tagged> },
+    Leaf,
+}
+
+#[data]
+enum Outside {
+    Not(Box<Outside>),
+    Same(Box<Outside>),
+    Leaf,
+}
+
+#[data]
+#[serde(untagged)]
+enum Untagged {
+    Not { of: Box<Untagged>, a: Option<u8> },
+    Same { of: Box<Untagged>, b: Option<u8> },
+    Leaf(u8),
+}
+
+/// Take what could be walked in exponentially many ways.
+#[tool]
+fn manifold(tagged: Option<Tagged>, outside: Option<Outside>, untagged: Option<Untagged>) -> bool {
+    tagged.is_some() || outside.is_some() || untagged.is_some()
+}
+
+#[tokio::test]
+async fn alternatives_at_every_level_take_no_exponential_time() {
+    let client = Client::new(&Server::new("test", "0").only([manifold::tool()]));
+    let nested = |innermost: Value, wrap: fn(Value) -> Value| (0..60).fold(innermost, |value, _| wrap(value));
+    let not = |value| json!({ "op": "not", "of": value });
+    let answer = client.call("manifold", json!({ "tagged": nested(json!({ "op": "leaf" }), not) })).await;
+    assert_eq!(answer.text(), "true");
+    let answer = client.call("manifold", json!({ "tagged": nested(json!({ "op": "laef" }), not) })).await;
+    assert!(answer.text().contains("did you mean \"leaf\"?"), "{}", answer.text());
+    let answer = client.call("manifold", json!({ "outside": nested(json!("Leaf"), |value| json!({ "Not": value })) })).await;
+    assert_eq!(answer.text(), "true");
+    let answer = client.call("manifold", json!({ "untagged": nested(json!("x"), |value| json!({ "of": value })) })).await;
+    assert!(answer.is_error() && answer.text().contains("too manifold to check"), "{}", answer.text());
+}
+
 #[data]
 #[serde(tag = "kind", rename_all = "snake_case")]
 enum Shape {
@@ -127,7 +188,13 @@ async fn every_kind_of_argument_has_a_plain_schema() {
     assert_eq!(client.call("all_kinds", good.clone()).await.text(), "en");
     for (name, value, problem) in [
         ("shape", json!({ "kind": "circle", "radius": "1" }), "shape.radius: expected a number, got \"1\""),
-        ("shape", json!({ "kind": "cirlce", "radius": 1 }), "shape.kind: expected \"circle\", got \"cirlce\""),
+        (
+            "shape",
+            json!({ "kind": "cirlce", "radius": 1 }),
+            "shape.kind: expected one of \"circle\", \"square\", got \"cirlce\"; did you mean \"circle\"?",
+        ),
+        ("shape", json!({ "radius": 1 }), "shape.kind: required, but missing (expected one of \"circle\", \"square\")"),
+        ("shape", json!([]), "shape: expected an object, got an empty array"),
         ("pair", json!([256, "a"]), "pair[0]: expected an integer from 0 to 255, got 256"),
         ("pair", json!([1]), "pair: expected an array of 2 items, got 1"),
         ("set", json!(["a", "a"]), "set: expected items that are all different"),

@@ -48,26 +48,36 @@ impl fmt::Display for Problem {
     }
 }
 
-/// A JSON path, grown while walking.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Path(String);
+/// A JSON path, grown while walking. Its parts stay where they are; only a problem makes it text.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Path<'p> {
+    Root,
+    Name(&'p Path<'p>, &'p str),
+    Index(&'p Path<'p>, usize),
+}
 
-impl Path {
-    pub(crate) fn name(&self, name: &str) -> Self {
-        let plain = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
-        Self(match (plain, self.0.is_empty()) {
-            (true, true) => name.to_owned(),
-            (true, false) => format!("{}.{name}", self.0),
-            (false, _) => format!("{}[{}]", self.0, Value::from(shortened(name))),
-        })
-    }
-
-    pub(crate) fn index(&self, index: usize) -> Self {
-        Self(format!("{}[{index}]", self.0))
-    }
-
+impl Path<'_> {
     pub(crate) fn problem(&self, text: impl Into<String>) -> Problem {
-        Problem::new(self.0.clone(), text)
+        Problem::new(self.to_string(), text)
+    }
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root => Ok(()),
+            Self::Index(above, index) => write!(f, "{above}[{index}]"),
+            Self::Name(above, name) => {
+                let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
+                if name.is_empty() || name.len() > MOST_SHOWN || !name.bytes().all(plain) {
+                    write!(f, "{above}[{}]", Value::from(shortened(name)))
+                } else if matches!(above, Self::Root) {
+                    f.write_str(name)
+                } else {
+                    write!(f, "{above}.{name}")
+                }
+            }
+        }
     }
 }
 
@@ -83,9 +93,11 @@ pub(crate) fn shown(value: &Value) -> String {
     }
 }
 
+/// So many characters of what a client sent are said back.
+const MOST_SHOWN: usize = 60;
+
 pub(crate) fn shortened(text: &str) -> String {
-    const MOST: usize = 60;
-    match text.char_indices().nth(MOST) {
+    match text.char_indices().nth(MOST_SHOWN) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }
@@ -137,7 +149,9 @@ mod tests {
 
     #[test]
     fn paths_read_as_json_paths() {
-        let path = Path::default().name("a").index(2).name("b c");
-        assert_eq!(path.problem("x").to_string(), "a[2][\"b c\"]: x");
+        let list = Path::Name(&Path::Root, "a");
+        let item = Path::Index(&list, 2);
+        assert_eq!(Path::Name(&item, "b c").problem("x").to_string(), "a[2][\"b c\"]: x");
+        assert_eq!(Path::Name(&item, "b").problem("x").to_string(), "a[2].b: x");
     }
 }

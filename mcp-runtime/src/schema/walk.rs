@@ -10,7 +10,12 @@ use super::enforce::{Bound, Enforced, Node, Rest, Type, integer};
 use super::problem::{Path, Problem, closest, shown};
 
 /// Arguments come from outside: a schema that refers to itself must not make a walk endless.
-const MAX_DEPTH: usize = 128;
+const MAX_DEPTH: usize = 400;
+
+/// A schema that offers alternatives at every level can be walked in more ways than anybody waits for. So many steps are
+/// allowed for each value, and so many beyond.
+const STEPS_PER_VALUE: usize = 4;
+const FREE_STEPS: usize = 50_000;
 
 /// Enough to report; a walk that found more is not worth its time.
 const MAX_PROBLEMS: usize = 64;
@@ -18,19 +23,20 @@ const MAX_PROBLEMS: usize = 64;
 impl Enforced {
     /// Everything that is wrong with `value`; empty when it satisfies the schema.
     pub(crate) fn problems(&self, value: &Value) -> Vec<Problem> {
-        let mut walk = Walk { schema: self, problems: Vec::new() };
-        walk.check(&self.root, value, &Path::default(), 0);
+        let mut walk = Walk { schema: self, problems: Vec::new(), steps: FREE_STEPS + STEPS_PER_VALUE * count(value) };
+        walk.check(&self.root, value, &Path::Root, 0);
+        if walk.steps == 0 {
+            walk.problems.push(Path::Root.problem("too deep or too manifold to check; send less"));
+        }
         #[cfg(feature = "jsonschema")]
         if let Some(full) = &self.full {
             for error in full.iter_errors(value) {
                 // What the walk checks itself it has said in better words.
                 let keywords = error.schema_path().as_str();
                 if walk.problems.len() < MAX_PROBLEMS && keywords.split('/').any(|keyword| LEFT_TO_CRATE.contains(&keyword)) {
-                    let path = error.instance_path().as_str().split('/').skip(1).fold(Path::default(), |path, part| {
-                        part.parse()
-                            .map_or_else(|_| path.name(&part.replace("~1", "/").replace("~0", "~")), |index| path.index(index))
-                    });
-                    walk.problems.push(path.problem(error.masked_with("the value").to_string()));
+                    let path = error.instance_path().as_str().replace('/', ".");
+                    let path = path.trim_start_matches('.');
+                    walk.problems.push(Problem::new(path, error.masked_with("the value").to_string()));
                 }
             }
         }
@@ -41,11 +47,15 @@ impl Enforced {
 struct Walk<'s> {
     schema: &'s Enforced,
     problems: Vec<Problem>,
+    /// That are left.
+    steps: usize,
 }
 
 impl Walk<'_> {
-    fn check(&mut self, node: &Node, value: &Value, path: &Path, depth: usize) {
-        if depth > MAX_DEPTH || self.problems.len() >= MAX_PROBLEMS {
+    fn check(&mut self, node: &Node, value: &Value, path: &Path<'_>, depth: usize) {
+        // What is too deep to check is not let through.
+        self.steps = if depth > MAX_DEPTH { 0 } else { self.steps.saturating_sub(1) };
+        if self.steps == 0 || self.problems.len() >= MAX_PROBLEMS {
             return;
         }
         if !node.types.is_empty() && !node.types.iter().any(|kind| is(*kind, value)) {
@@ -72,11 +82,11 @@ impl Walk<'_> {
         self.combined(node, value, path, depth);
     }
 
-    fn add(&mut self, path: &Path, text: String) {
+    fn add(&mut self, path: &Path<'_>, text: String) {
         self.problems.push(path.problem(text));
     }
 
-    fn number(&mut self, node: &Node, number: &Number, path: &Path) {
+    fn number(&mut self, node: &Node, number: &Number, path: &Path<'_>) {
         let low = node.minimum.as_ref().is_some_and(|bound| !within(bound, number, Ordering::Greater));
         let high = node.maximum.as_ref().is_some_and(|bound| !within(bound, number, Ordering::Less));
         if low || high {
@@ -84,7 +94,7 @@ impl Walk<'_> {
         }
     }
 
-    fn string(&mut self, node: &Node, text: &str, path: &Path) {
+    fn string(&mut self, node: &Node, text: &str, path: &Path<'_>) {
         if node.min_length.is_some() || node.max_length.is_some() {
             let length = text.chars().count();
             if node.min_length.is_some_and(|min| length < min) || node.max_length.is_some_and(|max| length > max) {
@@ -100,7 +110,7 @@ impl Walk<'_> {
         }
     }
 
-    fn array(&mut self, node: &Node, items: &[Value], path: &Path, depth: usize) {
+    fn array(&mut self, node: &Node, items: &[Value], path: &Path<'_>, depth: usize) {
         if node.min_items.is_some_and(|min| items.len() < min) || node.max_items.is_some_and(|max| items.len() > max) {
             let limits = counted(node.min_items, node.max_items, "item", "items");
             self.add(path, format!("expected an array of {limits}, got {}", items.len()));
@@ -109,7 +119,7 @@ impl Walk<'_> {
             self.add(path, "expected items that are all different".to_owned());
         }
         for (index, item) in items.iter().enumerate() {
-            let path = path.index(index);
+            let path = Path::Index(path, index);
             match (node.prefix.get(index), &node.items) {
                 (Some(node), _) => self.check(node, item, &path, depth + 1),
                 (None, Some(Rest::Schema(node))) => self.check(node, item, &path, depth + 1),
@@ -119,12 +129,12 @@ impl Walk<'_> {
         }
     }
 
-    fn object(&mut self, node: &Node, members: &Map<String, Value>, path: &Path, depth: usize) {
+    fn object(&mut self, node: &Node, members: &Map<String, Value>, path: &Path<'_>, depth: usize) {
         for name in &node.required {
             if !members.contains_key(name) {
                 let what = node.properties.get(name).map(expected).unwrap_or_default();
                 let what = if what.is_empty() { String::new() } else { format!(" (expected {what})") };
-                self.add(&path.name(name), format!("required, but missing{what}"));
+                self.add(&Path::Name(path, name), format!("required, but missing{what}"));
             }
         }
         if node.min_properties.is_some_and(|min| members.len() < min)
@@ -135,15 +145,15 @@ impl Walk<'_> {
         }
         for (name, value) in members {
             match (node.properties.get(name), &node.additional) {
-                (Some(node), _) => self.check(node, value, &path.name(name), depth + 1),
-                (None, Some(Rest::Schema(node))) => self.check(node, value, &path.name(name), depth + 1),
-                (None, Some(Rest::Forbidden)) => self.add(&path.name(name), unknown(name, node, members)),
+                (Some(node), _) => self.check(node, value, &Path::Name(path, name), depth + 1),
+                (None, Some(Rest::Schema(node))) => self.check(node, value, &Path::Name(path, name), depth + 1),
+                (None, Some(Rest::Forbidden)) => self.add(&Path::Name(path, name), unknown(name, node, members)),
                 (None, None) => {}
             }
         }
     }
 
-    fn combined(&mut self, node: &Node, value: &Value, path: &Path, depth: usize) {
+    fn combined(&mut self, node: &Node, value: &Value, path: &Path<'_>, depth: usize) {
         if let Some(target) = node.reference.and_then(|index| self.schema.definitions.get(index)) {
             self.check(target, value, path, depth + 1);
         }
@@ -164,38 +174,79 @@ impl Walk<'_> {
     }
 
     /// Checks the alternatives, reports those of the nearest one if none fits, and says how many fit.
-    fn one_form(&mut self, forms: &[Node], value: &Value, path: &Path, depth: usize) -> usize {
+    fn one_form(&mut self, forms: &[Node], value: &Value, path: &Path<'_>, depth: usize) -> usize {
+        // Of tagged forms only the one that is meant is looked into: to try all, level by level, takes exponential time.
+        let meant: Vec<&Node> = forms.iter().filter(|form| self.is_meant(form, value)).collect();
+        if meant.is_empty()
+            && let Some(problem) = self.wrong_tag(forms, value, path)
+        {
+            self.problems.push(problem);
+            return 0;
+        }
+        let forms: Vec<&Node> = if meant.is_empty() { forms.iter().collect() } else { meant };
         let found: Vec<Vec<Problem>> = forms.iter().map(|form| self.apart(form, value, path, depth)).collect();
         let fitting = found.iter().filter(|problems| problems.is_empty()).count();
         if fitting > 0 {
             return fitting;
         }
-        let all_choices = forms.iter().all(|form| form.choices.is_some());
-        if all_choices {
-            let choices: Vec<Value> = forms.iter().filter_map(|form| form.choices.clone()).flatten().collect();
+        let choices: Option<Vec<_>> = forms.iter().map(|form| form.choices.as_ref()).collect();
+        if let Some(choices) = choices {
+            let choices: Vec<Value> = choices.into_iter().flatten().cloned().collect();
             self.add(path, wrong_choice(&choices, value));
-        } else if let Some((_, nearest)) =
-            forms.iter().zip(found).min_by_key(|(form, problems)| (!self.tagged(form, value), problems.len()))
-        {
+        } else if let Some(nearest) = found.into_iter().min_by_key(Vec::len) {
             self.problems.extend(nearest);
         }
-        fitting
+        0
     }
 
-    /// Does a member with a fixed value, the tag of an enum, say that this form is meant?
-    fn tagged(&self, form: &Node, value: &Value) -> bool {
+    /// The name and value by which one form of an enum is told from the others.
+    fn tag<'n>(&'n self, form: &'n Node) -> Option<(&'n str, &'n Value)> {
         let form = form.reference.and_then(|index| self.schema.definitions.get(index)).unwrap_or(form);
-        form.properties.iter().any(|(name, property)| {
-            let tag = property.choices.as_deref().filter(|choices| choices.len() == 1);
-            tag.is_some_and(|choices| value.get(name).is_some_and(|member| equal(&choices[0], member)))
+        form.properties.iter().find_map(|(name, property)| match property.choices.as_deref() {
+            Some([tag]) => Some((name.as_str(), tag)),
+            _ => None,
         })
     }
 
+    /// Does the value carry this form's tag, or the one name that this form has?
+    fn is_meant(&self, form: &Node, value: &Value) -> bool {
+        if let Some((name, tag)) = self.tag(form) {
+            return value.get(name).is_some_and(|member| equal(tag, member));
+        }
+        match form.required.as_slice() {
+            [only] => form.properties.len() == 1 && value.get(only).is_some(),
+            _ => false,
+        }
+    }
+
+    /// All forms are told apart by one name, and the value there is none of theirs.
+    fn wrong_tag(&self, forms: &[Node], value: &Value, path: &Path<'_>) -> Option<Problem> {
+        let tags: Vec<_> = forms.iter().map(|form| self.tag(form)).collect::<Option<_>>()?;
+        let (name, _) = *tags.first()?;
+        if !value.is_object() || tags.iter().any(|(other, _)| *other != name) {
+            return None;
+        }
+        let tags: Vec<Value> = tags.into_iter().map(|(_, tag)| tag.clone()).collect();
+        let path = Path::Name(path, name);
+        Some(path.problem(match value.get(name) {
+            Some(tag) => wrong_choice(&tags, tag),
+            None => format!("required, but missing (expected {})", listed(&tags)),
+        }))
+    }
+
     /// The problems with one schema alone.
-    fn apart(&mut self, node: &Node, value: &Value, path: &Path, depth: usize) -> Vec<Problem> {
+    fn apart(&mut self, node: &Node, value: &Value, path: &Path<'_>, depth: usize) -> Vec<Problem> {
         let before = std::mem::take(&mut self.problems);
         self.check(node, value, path, depth + 1);
         std::mem::replace(&mut self.problems, before)
+    }
+}
+
+fn count(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(count).sum::<usize>(),
+        Value::Object(members) => 1 + members.values().map(count).sum::<usize>(),
+        _ => 1,
     }
 }
 
@@ -239,15 +290,22 @@ fn has_repeated(items: &[Value]) -> bool {
 }
 
 fn wrong_choice(choices: &[Value], value: &Value) -> String {
+    let guess = value.as_str().and_then(|text| closest(text, choices.iter().filter_map(Value::as_str)));
+    let guess = guess.filter(|_| choices.len() > 1).map(|name| format!("; did you mean \"{name}\"?")).unwrap_or_default();
+    format!("expected {}, got {}{guess}", listed(choices), shown(value))
+}
+
+/// "one of \"a\", \"b\""; null is how an optional value is left out, and not worth a word.
+fn listed(choices: &[Value]) -> String {
     const LISTED: usize = 12;
     let mut list: Vec<String> = choices.iter().filter(|choice| !choice.is_null()).map(shown).collect();
     let more = list.len().saturating_sub(LISTED);
     list.truncate(LISTED);
-    let more = if more > 0 { format!(" or {more} more") } else { String::new() };
-    let what = if list.len() == 1 { list.concat() } else { format!("one of {}", list.join(", ")) };
-    let guess = value.as_str().and_then(|text| closest(text, choices.iter().filter_map(Value::as_str)));
-    let guess = guess.filter(|_| choices.len() > 1).map(|name| format!("; did you mean \"{name}\"?")).unwrap_or_default();
-    format!("expected {what}{more}, got {}{guess}", shown(value))
+    match (list.as_slice(), more) {
+        ([only], _) => only.clone(),
+        (list, 0) => format!("one of {}", list.join(", ")),
+        (list, more) => format!("one of {} or {more} more", list.join(", ")),
+    }
 }
 
 fn unknown(name: &str, node: &Node, members: &Map<String, Value>) -> String {
@@ -266,8 +324,7 @@ fn unknown(name: &str, node: &Node, members: &Map<String, Value>) -> String {
 /// The schema in words: "an integer from 1 to 14", "one of \"a\", \"b\"".
 fn expected(node: &Node) -> String {
     if let Some(choices) = &node.choices {
-        let list: Vec<_> = choices.iter().filter(|choice| !choice.is_null()).take(12).map(shown).collect();
-        return if list.len() == 1 { list.concat() } else { format!("one of {}", list.join(", ")) };
+        return listed(choices);
     }
     let kinds: Vec<_> =
         node.types.iter().filter(|kind| **kind != Type::Null || node.types.len() == 1).map(|kind| words(*kind)).collect();
