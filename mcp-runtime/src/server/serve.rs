@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{Built, Reach, Server};
 use crate::error::{Error, Result};
+use crate::transport;
 
 /// Stops a server from elsewhere. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -102,7 +103,7 @@ impl Bound {
         let Self { built, listener, address } = self;
         tracing::info!(target: "mcp_runtime::server", %address, path = built.path, "serving");
         let mut interrupted = std::pin::pin!(interruption());
-        let service = built.router::<()>();
+        let path: Arc<str> = built.path.as_str().into();
         let bounds = built.endpoint.bounds;
         let places = Arc::new(Semaphore::new(bounds.max_connections));
         let connections = TaskTracker::new();
@@ -126,11 +127,13 @@ impl Bound {
                     break;
                 }
             };
-            let service = TowerToHyperService::new(service.clone());
+            let (path, endpoint) = (Arc::clone(&path), Arc::clone(&built.endpoint));
             let shutdown = built.shutdown.clone();
             let aborted = aborted.clone();
             connections.spawn(async move {
                 let _place = place;
+                let service =
+                    service_fn(|request| transport::http::serve_alone(Arc::clone(&path), Arc::clone(&endpoint), request));
                 let connection = http1::Builder::new()
                     .timer(TokioTimer::new())
                     .header_read_timeout(bounds.read_timeout)

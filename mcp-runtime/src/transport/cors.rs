@@ -4,10 +4,9 @@ use ::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS,
     ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
 };
-use ::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::body::Body;
-use axum::response::Response;
+use ::http::{HeaderMap, HeaderValue, Response, StatusCode};
 
+use super::body::ReplyBody;
 use crate::server::Endpoint;
 
 /// Is this `OPTIONS` request a browser's question whether it may send the real one (Fetch standard, "CORS-preflight")?
@@ -16,8 +15,8 @@ pub(super) fn is_preflight(headers: &HeaderMap) -> bool {
 }
 
 /// The answer to a preflight; the origin was checked, and [`allow`] adds it. Carries no credential, so none is asked for.
-pub(super) fn preflight() -> Response {
-    let mut response = Response::new(Body::empty());
+pub(super) fn preflight() -> Response<ReplyBody> {
+    let mut response = Response::new(ReplyBody::whole(Vec::new()));
     *response.status_mut() = StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
     headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST"));

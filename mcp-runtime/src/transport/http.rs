@@ -5,20 +5,21 @@
 
 #![expect(clippy::result_large_err, reason = "an early answer is an answer: it is moved once and sent")]
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use ::http::header::{ACCEPT, ALLOW, CONTENT_TYPE, HOST, ORIGIN, WWW_AUTHENTICATE};
 use ::http::request::Parts;
-use ::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use ::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use axum::Router;
-use axum::body::{Body, HttpBody};
-use axum::extract::{Request, State};
-use axum::response::Response;
+use axum::extract::State;
 use axum::routing::any;
 use bytes::{Bytes, BytesMut};
+use http_body::Body as HttpBody;
 use http_body_util::BodyExt as _;
 use mcp_auth::{Challenge, Decision, Principal};
 
+use super::body::ReplyBody;
 use super::cors;
 use super::sse::EventStream;
 use crate::call::Event;
@@ -27,24 +28,41 @@ use crate::server::{Call, Endpoint, Head, Reply};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
+/// The endpoint as a router, for applications to merge.
 pub(crate) fn router<S: Clone + Send + Sync + 'static>(path: &str, endpoint: Arc<Endpoint>) -> Router<S> {
-    Router::new().route(path, any(serve)).with_state(endpoint)
+    async fn merged(State(endpoint): State<Arc<Endpoint>>, request: Request<axum::body::Body>) -> Response<axum::body::Body> {
+        serve(&endpoint, request).await.map(axum::body::Body::new)
+    }
+    Router::new().route(path, any(merged)).with_state(endpoint)
 }
 
-async fn serve(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Response {
+/// The endpoint alone on a connection: what [`router`] does, without routing and boxes.
+pub(crate) async fn serve_alone<B: HttpBody<Data = Bytes> + Send + Unpin>(
+    path: Arc<str>,
+    endpoint: Arc<Endpoint>,
+    request: Request<B>,
+) -> Result<Response<ReplyBody>, Infallible> {
+    Ok(if request.uri().path() == &*path { serve(&endpoint, request).await } else { empty(StatusCode::NOT_FOUND) })
+}
+
+async fn serve<B: HttpBody<Data = Bytes> + Send + Unpin>(endpoint: &Arc<Endpoint>, request: Request<B>) -> Response<ReplyBody> {
     let (parts, body) = request.into_parts();
     let origin = parts.headers.get(ORIGIN).cloned();
-    let mut response = match answer(&endpoint, parts, body).await {
+    let mut response = match answer(endpoint, parts, body).await {
         Ok(response) | Err(response) => response,
     };
     if let Some(origin) = origin {
-        cors::allow(&endpoint, &origin, response.headers_mut());
+        cors::allow(endpoint, &origin, response.headers_mut());
     }
     response
 }
 
 /// `Err` is an answer as well: one that was clear before the message was read.
-async fn answer(endpoint: &Arc<Endpoint>, parts: Parts, body: Body) -> Result<Response, Response> {
+async fn answer<B: HttpBody<Data = Bytes> + Send + Unpin>(
+    endpoint: &Arc<Endpoint>,
+    parts: Parts,
+    body: B,
+) -> Result<Response<ReplyBody>, Response<ReplyBody>> {
     check_origin(endpoint, &parts)?;
     if parts.method == Method::OPTIONS && cors::is_preflight(&parts.headers) {
         return Ok(cors::preflight());
@@ -75,7 +93,7 @@ async fn answer(endpoint: &Arc<Endpoint>, parts: Parts, body: Body) -> Result<Re
 }
 
 /// Runs a tool: JSON if it has nothing to say before its end, else a stream of events.
-async fn run(mut call: Call, may_stream: bool) -> Response {
+async fn run(mut call: Call, may_stream: bool) -> Response<ReplyBody> {
     loop {
         match call.running.next().await {
             Event::Done(result) => return json(StatusCode::OK, call.render(&result)),
@@ -85,7 +103,7 @@ async fn run(mut call: Call, may_stream: bool) -> Response {
     }
 }
 
-fn check_origin(endpoint: &Endpoint, parts: &Parts) -> Result<(), Response> {
+fn check_origin(endpoint: &Endpoint, parts: &Parts) -> Result<(), Response<ReplyBody>> {
     let origins = &endpoint.access.origins;
     let refuse = |what: &'static str, value: &[u8]| {
         tracing::warn!(target: "mcp_runtime::server", header = what, value = %value.escape_ascii(), "refused a foreign request");
@@ -107,7 +125,7 @@ fn check_origin(endpoint: &Endpoint, parts: &Parts) -> Result<(), Response> {
     Ok(())
 }
 
-async fn authenticate(endpoint: &Endpoint, parts: &Parts) -> Result<Option<Principal>, Response> {
+async fn authenticate(endpoint: &Endpoint, parts: &Parts) -> Result<Option<Principal>, Response<ReplyBody>> {
     let Some(auth) = &endpoint.access.auth else { return Ok(None) };
     let challenge = match auth.decide(parts).await {
         Decision::Accepted(principal) => return Ok(Some(principal)),
@@ -151,7 +169,7 @@ impl Accepted {
 }
 
 /// The whole body, without a copy where it came in one piece.
-async fn read(endpoint: &Endpoint, mut body: Body) -> Result<Bytes, Response> {
+async fn read<B: HttpBody<Data = Bytes> + Unpin>(endpoint: &Endpoint, mut body: B) -> Result<Bytes, Response<ReplyBody>> {
     let limit = endpoint.bounds.max_body_bytes;
     let too_large = || plain(StatusCode::PAYLOAD_TOO_LARGE, &format!("The body is over the limit of {limit} bytes"));
     let announced = body.size_hint();
@@ -189,24 +207,24 @@ async fn read(endpoint: &Endpoint, mut body: Body) -> Result<Bytes, Response> {
 }
 
 /// An error that is known before there is a request id.
-fn plain(status: StatusCode, message: &str) -> Response {
+fn plain(status: StatusCode, message: &str) -> Response<ReplyBody> {
     json(status, Refusal::new(status, Code::InvalidRequest, message).to_json())
 }
 
-fn json(status: StatusCode, body: Vec<u8>) -> Response {
-    let mut response = Response::new(Body::from(body));
+fn json(status: StatusCode, body: Vec<u8>) -> Response<ReplyBody> {
+    let mut response = Response::new(ReplyBody::whole(body));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, JSON);
     response
 }
 
-fn empty(status: StatusCode) -> Response {
-    let mut response = Response::new(Body::empty());
+fn empty(status: StatusCode) -> Response<ReplyBody> {
+    let mut response = Response::new(ReplyBody::whole(Vec::new()));
     *response.status_mut() = status;
     response
 }
 
-fn challenged(challenge: &Challenge, body: Vec<u8>) -> Response {
+fn challenged(challenge: &Challenge, body: Vec<u8>) -> Response<ReplyBody> {
     let mut response = json(challenge.status(), body);
     response.headers_mut().insert(WWW_AUTHENTICATE, challenge.header_value());
     response

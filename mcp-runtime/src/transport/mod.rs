@@ -1,5 +1,6 @@
 //! How bytes come and go.
 
+mod body;
 mod cors;
 pub(crate) mod http;
 mod sse;

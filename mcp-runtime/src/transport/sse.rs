@@ -3,19 +3,16 @@
 //! The stream owns the call. A client that goes away drops the stream, and with it the handler's future: that is how this
 //! era cancels (MCP 2026-07-28, "Cancellation").
 
-use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use ::http::HeaderValue;
 use ::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::body::{Body, HttpBody};
-use axum::response::Response;
+use ::http::{HeaderValue, Response};
 use bytes::Bytes;
-use http_body::Frame;
 use tokio::time::Sleep;
 
+use super::body::ReplyBody;
 use crate::call::{Event, Progress};
 use crate::protocol;
 use crate::server::Call;
@@ -23,7 +20,7 @@ use crate::server::Call;
 /// A comment at this pace keeps proxies from closing a quiet stream, and finds out that a client is gone.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-pub(super) struct EventStream {
+pub(crate) struct EventStream {
     first: Option<Bytes>,
     /// Gone once its result was sent.
     call: Option<Call>,
@@ -37,8 +34,8 @@ impl EventStream {
         Self { first, call: Some(call), quiet: Box::pin(tokio::time::sleep(KEEP_ALIVE)) }
     }
 
-    pub(super) fn into_response(self) -> Response {
-        let mut response = Response::new(Body::new(self));
+    pub(super) fn into_response(self) -> Response<ReplyBody> {
+        let mut response = Response::new(ReplyBody::Events(Box::new(self)));
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
@@ -46,7 +43,8 @@ impl EventStream {
         response
     }
 
-    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+    /// The next event, as it goes over the wire.
+    pub(super) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         if let Some(first) = self.first.take() {
             return Poll::Ready(Some(first));
         }
@@ -73,23 +71,14 @@ impl EventStream {
         Poll::Ready(Some(Bytes::from_static(b": keep-alive\n\n")))
     }
 
+    pub(super) fn is_over(&self) -> bool {
+        self.call.is_none() && self.first.is_none()
+    }
+
     fn restart(&mut self, cx: &mut Context<'_>) {
         self.quiet.as_mut().reset(tokio::time::Instant::now() + KEEP_ALIVE);
         // Registers the new deadline.
         let _ = self.quiet.as_mut().poll(cx);
-    }
-}
-
-impl HttpBody for EventStream {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.poll_event(cx).map(|event| event.map(|event| Ok(Frame::data(event))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.call.is_none() && self.first.is_none()
     }
 }
 
