@@ -265,20 +265,50 @@ fn patterned(#[schemars(regex(pattern = "^a"))] text: String, #[schemars(extend(
     format!("{text}{even}")
 }
 
+fn message(tool: mcp_runtime::Tool) -> String {
+    Server::new("test", "0").only([tool]).build().expect_err("must not build").to_string()
+}
+
 #[test]
-fn what_can_not_be_enforced_or_understood_does_not_build() {
-    let message = |tool| Server::new("test", "0").only([tool]).build().expect_err("must not build").to_string();
+fn arguments_that_are_no_object_do_not_build() {
     let enumeration = message(only_a_shape::tool());
     assert!(enumeration.contains("`only_a_shape`") && enumeration.contains("put an enum into a field"), "{enumeration}");
+}
+
+#[cfg(not(any(feature = "regex", feature = "jsonschema")))]
+#[test]
+fn what_nothing_enforces_does_not_build() {
     let patterned = message(patterned::tool());
-    assert!(
-        patterned.contains("`pattern` at `/properties/text/pattern`") && patterned.contains("feature `regex`"),
-        "{patterned}"
-    );
+    assert!(patterned.contains("`pattern` at `/properties/text`") && patterned.contains("feature `regex`"), "{patterned}");
     assert!(
         patterned.contains("`multipleOf` at `/properties/even`") && patterned.contains("feature `jsonschema`"),
         "{patterned}"
     );
+}
+
+#[cfg(feature = "jsonschema")]
+#[tokio::test]
+async fn with_its_features_every_keyword_is_enforced() {
+    let client = Client::new(&Server::new("test", "0").only([patterned::tool()]));
+    assert_eq!(client.call("patterned", json!({ "text": "abc", "even": 2 })).await.text(), "abc2");
+    let answer = client.call("patterned", json!({ "text": "cba", "even": 3 })).await;
+    assert!(answer.is_error(), "{}", answer.text());
+    for part in ["- text: ", "^a", "- even: ", "multiple of 2"] {
+        assert!(answer.text().contains(part), "{part} not in {}", answer.text());
+    }
+}
+
+/// A pattern that is none.
+#[cfg(feature = "regex")]
+#[tool]
+fn mispatterned(#[schemars(regex(pattern = "("))] text: String) -> String {
+    text
+}
+
+#[cfg(feature = "regex")]
+#[test]
+fn a_pattern_must_compile() {
+    assert!(message(mispatterned::tool()).contains("a pattern that can not be compiled"));
 }
 
 /// Mirrored arguments.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Number, Value};
 
 /// Keywords of JSON Schema 2020-12 that assert something and are left to the `jsonschema` crate.
-pub(super) const LEFT_TO_CRATE: [&str; 16] = [
+const LEFT_TO_CRATE: [&str; 16] = [
     "multipleOf",
     "contains",
     "minContains",
@@ -23,6 +23,11 @@ pub(super) const LEFT_TO_CRATE: [&str; 16] = [
     "$dynamicRef",
     "additionalItems",
 ];
+
+/// Is this keyword enforced by the `jsonschema` crate, or by nothing?
+pub(super) fn is_left_to_crate(keyword: &str) -> bool {
+    LEFT_TO_CRATE.contains(&keyword) || (keyword == "pattern" && cfg!(not(feature = "regex")))
+}
 
 /// What arguments must satisfy.
 #[derive(Debug)]
@@ -114,8 +119,9 @@ impl Enforced {
         let full = compiler.full();
         #[cfg(not(feature = "jsonschema"))]
         for (place, keyword) in std::mem::take(&mut compiler.left) {
+            let feature = if keyword == "pattern" { "regex" } else { "jsonschema" };
             compiler.problems.push(format!(
-                "its schema says `{keyword}` at `{place}`, which nothing enforces: turn on the feature `jsonschema` of mcp-runtime, or remove it"
+                "its schema says `{keyword}` at `{place}`, which nothing enforces: turn on the feature `{feature}` of mcp-runtime, or remove it"
             ));
         }
         if !compiler.problems.is_empty() {
@@ -174,6 +180,7 @@ impl Compiler<'_> {
                 "exclusiveMaximum" => node.maximum = self.bound(value, true, None),
                 "minLength" => node.min_length = self.assert(size(value)),
                 "maxLength" => node.max_length = self.assert(size(value)),
+                #[cfg(feature = "regex")]
                 "pattern" => self.pattern(&mut node, value, &inner()),
                 "prefixItems" => node.prefix = self.list(value, &inner()),
                 "items" => node.items = self.rest(value, &inner()),
@@ -207,7 +214,7 @@ impl Compiler<'_> {
                     node.not = Some(Box::new(self.schema(value, &inner())));
                 }
                 "$ref" => node.reference = self.reference(value, place),
-                keyword if LEFT_TO_CRATE.contains(&keyword) => {
+                keyword if is_left_to_crate(keyword) => {
                     self.more = true;
                     self.left.push((if place.is_empty() { "/".to_owned() } else { place.to_owned() }, keyword.to_owned()));
                 }
@@ -243,21 +250,6 @@ impl Compiler<'_> {
         match regex::RegexBuilder::new(text).size_limit(1 << 20).build() {
             Ok(regex) => node.pattern = Some(Pattern { text: text.to_owned(), regex }),
             Err(error) => self.problems.push(format!("its schema has at `{place}` a pattern that can not be compiled: {error}")),
-        }
-    }
-
-    #[cfg(not(feature = "regex"))]
-    fn pattern(&mut self, _: &mut Node, value: &Value, place: &str) {
-        if !value.is_string() {
-            return;
-        }
-        self.more = true;
-        if cfg!(feature = "jsonschema") {
-            self.left.push((place.to_owned(), "pattern".to_owned()));
-        } else {
-            self.problems.push(format!(
-                "its schema says `pattern` at `{place}`, which nothing enforces: turn on the feature `regex` of mcp-runtime, or remove it"
-            ));
         }
     }
 

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use serde_json::{Map, Number, Value};
 
 #[cfg(feature = "jsonschema")]
-use super::enforce::LEFT_TO_CRATE;
+use super::enforce::is_left_to_crate;
 use super::enforce::{Bound, Enforced, Node, Rest, Type, integer};
 use super::problem::{Path, Problem, closest, shown};
 
@@ -33,7 +33,7 @@ impl Enforced {
             for error in full.iter_errors(value) {
                 // What the walk checks itself it has said in better words.
                 let keywords = error.schema_path().as_str();
-                if walk.problems.len() < MAX_PROBLEMS && keywords.split('/').any(|keyword| LEFT_TO_CRATE.contains(&keyword)) {
+                if walk.problems.len() < MAX_PROBLEMS && keywords.split('/').any(is_left_to_crate) {
                     let path = error.instance_path().as_str().replace('/', ".");
                     let path = path.trim_start_matches('.');
                     walk.problems.push(Problem::new(path, error.masked_with("the value").to_string()));
