@@ -55,13 +55,13 @@ impl Principal {
 
     /// With the party that vouches for the subject: the `iss` of a token.
     #[must_use]
-    pub fn issuer(self, issuer: impl Into<Box<str>>) -> Self {
+    pub fn issued_by(self, issuer: impl Into<Box<str>>) -> Self {
         self.change(|facts| facts.issuer = Some(issuer.into()))
     }
 
     /// With the OAuth client that acts for the subject.
     #[must_use]
-    pub fn client(self, client: impl Into<Box<str>>) -> Self {
+    pub fn via_client(self, client: impl Into<Box<str>>) -> Self {
         self.change(|facts| facts.client = Some(client.into()))
     }
 
@@ -81,13 +81,13 @@ impl Principal {
 
     /// With the scheme that proved the identity.
     #[must_use]
-    pub fn scheme(self, scheme: Scheme) -> Self {
+    pub fn authenticated_by(self, scheme: Scheme) -> Self {
         self.change(|facts| facts.scheme = scheme)
     }
 
     /// With the moment from which the credential no longer counts.
     #[must_use]
-    pub fn expires_at(self, at: SystemTime) -> Self {
+    pub fn valid_until(self, at: SystemTime) -> Self {
         self.change(|facts| facts.expires_at = Some(at))
     }
 
@@ -104,13 +104,13 @@ impl Principal {
 
     /// Who vouches for the subject.
     #[must_use]
-    pub fn get_issuer(&self) -> Option<&str> {
+    pub fn issuer(&self) -> Option<&str> {
         self.0.issuer.as_deref()
     }
 
     /// The OAuth client that acts for the subject.
     #[must_use]
-    pub fn get_client(&self) -> Option<&str> {
+    pub fn client(&self) -> Option<&str> {
         self.0.client.as_deref()
     }
 
@@ -128,13 +128,13 @@ impl Principal {
 
     /// How the caller proved who they are.
     #[must_use]
-    pub fn get_scheme(&self) -> Scheme {
+    pub fn scheme(&self) -> Scheme {
         self.0.scheme
     }
 
     /// When the credential ends, if it does.
     #[must_use]
-    pub fn get_expires_at(&self) -> Option<SystemTime> {
+    pub fn expires_at(&self) -> Option<SystemTime> {
         self.0.expires_at
     }
 }
@@ -153,9 +153,9 @@ mod tests {
 
     #[test]
     fn the_same_subject_of_another_issuer_is_another_caller() {
-        let alice = Principal::user("alice").issuer("https://a.example");
+        let alice = Principal::user("alice").issued_by("https://a.example");
         assert_eq!(alice, alice.clone().scopes(["x"]));
-        assert_ne!(alice, Principal::user("alice").issuer("https://b.example"));
+        assert_ne!(alice, Principal::user("alice").issued_by("https://b.example"));
         assert_ne!(alice, Principal::user("alice"));
     }
 }

@@ -12,7 +12,7 @@
 //! }
 //!
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-//! let client = Client::new(&Server::new("test", "0"));
+//! let client = Client::new(&Server::new("test", "0").only([greet::tool()]));
 //! assert_eq!(client.call("greet", json!({ "name": "Ada" })).await.text(), "Hello, Ada!");
 //! # });
 //! ```

@@ -30,7 +30,7 @@ impl StaticTokens {
     /// Adds a token of at least 16 of the characters `A-Z a-z 0-9 - . _ ~ + /`, and the caller it stands for.
     #[must_use]
     pub fn token(mut self, token: impl Into<Box<str>>, principal: Principal) -> Self {
-        self.tokens.push((token.into(), principal.scheme(Scheme::Bearer)));
+        self.tokens.push((token.into(), principal.authenticated_by(Scheme::Bearer)));
         self
     }
 
