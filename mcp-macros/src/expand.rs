@@ -225,7 +225,7 @@ fn call(tool: &Tool<'_>, runtime: &Runtime, names: &Names) -> TokenStream {
     let outcome = quote_spanned!(signature::result_span(&tool.function.sig)=> <#result as #hidden::IntoToolResult>::into_outcome);
     let future = quote_spanned!(span=> ::std::boxed::Box::pin(async move { #extractions #outcome(#value) }));
     quote! {
-        #[allow(deprecated, clippy::unit_arg)]
+        #[allow(deprecated, clippy::redundant_closure, clippy::unit_arg)]
         fn #call(#context: #hidden::Context, #raw: #hidden::RawArguments<'_>) -> #hidden::CallFuture {
             let #raw: #parsed = match #raw.parse() {
                 ::core::result::Result::Ok(arguments) => arguments,

@@ -3,6 +3,7 @@
 mod call;
 mod catalog;
 mod error;
+mod excerpt;
 mod protocol;
 mod schema;
 mod server;

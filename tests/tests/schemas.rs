@@ -311,6 +311,25 @@ fn a_pattern_must_compile() {
     assert!(message(mispatterned::tool()).contains("a pattern that can not be compiled"));
 }
 
+/// `#[data]` would not compile.
+#[derive(serde::Deserialize, schemars::JsonSchema)]
+struct Hiding {
+    #[doc = "Seen.\u{200b}"]
+    seen: String,
+}
+
+/// Take what hides something.
+#[tool]
+fn hiding(hiding: Hiding) -> String {
+    hiding.seen
+}
+
+#[test]
+fn a_description_hides_nothing() {
+    let text = message(hiding::tool());
+    assert!(text.contains("at `/properties/hiding/properties/seen/description` the invisible character U+200B"), "{text}");
+}
+
 /// Mirrored arguments.
 #[tool]
 fn mirrored(#[arg(header = "Region")] region: Option<String>, #[arg(header = "Tenant-Id")] tenant: u64) -> String {

@@ -10,7 +10,7 @@ const _: () = {
     const _: () = {
         ::mcp_runtime::__private::check_argument::<Query, _>();
     };
-    #[allow(deprecated, clippy::unit_arg)]
+    #[allow(deprecated, clippy::redundant_closure, clippy::unit_arg)]
     fn __call(
         __context: ::mcp_runtime::__private::Context,
         __arguments: ::mcp_runtime::__private::RawArguments<'_>,

@@ -27,7 +27,7 @@ const _: () = {
     struct __Arguments {
         order: OrderId,
     }
-    #[allow(deprecated, clippy::unit_arg)]
+    #[allow(deprecated, clippy::redundant_closure, clippy::unit_arg)]
     fn __call(
         __context: ::mcp_runtime::__private::Context,
         __arguments: ::mcp_runtime::__private::RawArguments<'_>,

@@ -8,7 +8,7 @@ const _: () = {
     const _: () = {
         ::my_mcp::__private::check_argument::<Query, _>();
     };
-    #[allow(deprecated, clippy::unit_arg)]
+    #[allow(deprecated, clippy::redundant_closure, clippy::unit_arg)]
     fn __call(
         __context: ::my_mcp::__private::Context,
         __arguments: ::my_mcp::__private::RawArguments<'_>,

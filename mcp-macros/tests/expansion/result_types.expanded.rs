@@ -16,7 +16,7 @@ const _: () = {
     #[schemars(crate = "::mcp_runtime::__private::schemars")]
     #[allow(non_snake_case)]
     struct __Arguments {}
-    #[allow(deprecated, clippy::unit_arg)]
+    #[allow(deprecated, clippy::redundant_closure, clippy::unit_arg)]
     fn __call(
         __context: ::mcp_runtime::__private::Context,
         __arguments: ::mcp_runtime::__private::RawArguments<'_>,
@@ -97,7 +97,7 @@ const _: () = {
     #[schemars(crate = "::mcp_runtime::__private::schemars")]
     #[allow(non_snake_case)]
     struct __Arguments {}
-    #[allow(deprecated, clippy::unit_arg)]
+    #[allow(deprecated, clippy::redundant_closure, clippy::unit_arg)]
     fn __call(
         __context: ::mcp_runtime::__private::Context,
         __arguments: ::mcp_runtime::__private::RawArguments<'_>,

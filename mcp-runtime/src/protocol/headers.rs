@@ -70,8 +70,9 @@ pub(crate) fn check_parameters(
     if parameters.is_empty() {
         return Ok(());
     }
-    // Arguments that can not be read are reported by the tool's own check.
-    let arguments: Value = arguments.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let Ok(arguments) = arguments.map_or(Ok(Value::Null), serde_json::from_str::<Value>) else {
+        return Err(Refusal::params("params.arguments can not be read: nested too deeply, or a number or text is out of range"));
+    };
     for parameter in parameters {
         let display = &parameter.display;
         let argument = parameter.path.iter().try_fold(&arguments, |value, name| value.get(name)).filter(|value| !value.is_null());

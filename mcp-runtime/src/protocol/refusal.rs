@@ -133,12 +133,7 @@ impl Refusal {
     }
 }
 
-/// What a client sent, fit for a message: short, and without characters that play tricks on a reader.
+/// What a client sent, fit for a message.
 pub(crate) fn printable(text: &str) -> String {
-    const MOST: usize = 80;
-    let mut shown: String = text.chars().take(MOST).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-    if text.chars().nth(MOST).is_some() {
-        shown.push('…');
-    }
-    shown
+    crate::excerpt::excerpt(text, 80)
 }

@@ -50,6 +50,7 @@ pub(crate) fn input(describe: fn(&mut SchemaGenerator) -> Schema, refuses_unknow
         enforced.assert_more();
     }
     publish::simplify_input(&mut described);
+    publish::check_texts(&described)?;
     Ok(Input { published: Value::Object(described), enforced, headers })
 }
 

@@ -97,10 +97,7 @@ pub(crate) fn shown(value: &Value) -> String {
 const MOST_SHOWN: usize = 60;
 
 pub(crate) fn shortened(text: &str) -> String {
-    match text.char_indices().nth(MOST_SHOWN) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
+    crate::excerpt::excerpt(text, MOST_SHOWN)
 }
 
 /// The known name that is closest to an unknown one, if it is close enough to be meant.

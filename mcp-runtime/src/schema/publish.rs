@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::excerpt::is_invisible;
+
 /// Formats that schemars derives from Rust's number types. They tell a model nothing.
 const NUMBER_FORMATS: [&str; 14] = [
     "int8", "int16", "int32", "int64", "int128", "int", "uint8", "uint16", "uint32", "uint64", "uint128", "uint", "float",
@@ -16,6 +18,35 @@ const COMBINING: [&str; 7] = ["$ref", "allOf", "anyOf", "oneOf", "if", "unevalua
 pub(super) fn close_root(root: &mut Map<String, Value>) {
     if !root.contains_key("additionalProperties") && !COMBINING.iter().any(|keyword| root.contains_key(*keyword)) {
         root.insert("additionalProperties".to_owned(), Value::Bool(false));
+    }
+}
+
+/// Refuses descriptions with characters that people do not see and models read.
+pub(super) fn check_texts(schema: &Map<String, Value>) -> Result<(), Vec<String>> {
+    let mut problems = Vec::new();
+    find_invisible(schema, "", &mut problems);
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
+}
+
+fn find_invisible(schema: &Map<String, Value>, place: &str, problems: &mut Vec<String>) {
+    let hides = |text: &str| text.chars().find(|c| !matches!(c, '\n' | '\t') && is_invisible(*c));
+    for (keyword, value) in schema {
+        if let Some(c) = hides(keyword).or_else(|| value.as_str().and_then(hides)) {
+            problems.push(format!(
+                "its schema has at `{place}/{}` the invisible character U+{:04X}",
+                keyword.escape_default(),
+                u32::from(c)
+            ));
+        }
+        match value {
+            Value::Object(inner) => find_invisible(inner, &format!("{place}/{keyword}"), problems),
+            Value::Array(items) => {
+                for inner in items.iter().filter_map(Value::as_object) {
+                    find_invisible(inner, &format!("{place}/{keyword}"), problems);
+                }
+            }
+            _ => {}
+        }
     }
 }
 

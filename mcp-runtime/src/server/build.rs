@@ -101,6 +101,7 @@ impl Server {
         let mut origins = Origins::new(far.is_none());
         problems.extend(self.hosts.iter().filter_map(|host| origins.add_host(host).err()));
         problems.extend(self.origins.iter().filter_map(|origin| origins.add_origin(origin).err()));
+        let far_host = origins.far_host().map(str::to_owned);
         if let Some(public) = &public {
             origins.add_public(public);
         }
@@ -118,7 +119,8 @@ impl Server {
             let reach = match (far, public) {
                 (Some(address), _) => Some(format!("the server listens on {address}, which other machines reach")),
                 (None, Some(url)) => Some(format!("the server is public at {url}")),
-                (None, None) => None,
+                // A name that others know is as good as a public URL.
+                (None, None) => far_host.map(|host| format!("the server answers to `{host}`")),
             };
             problems.extend(reach.map(|reach| Problem::Unprotected { reach }));
         }

@@ -30,7 +30,7 @@ impl Origins {
             let host = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
             host.is_some_and(|host| is_loopback(without_port(host)))
         };
-        (self.loopback && local()) || self.origins.iter().any(|known| known.eq_ignore_ascii_case(origin))
+        (self.loopback && local()) || self.origins.iter().any(|known| known.eq_ignore_ascii_case(without_default_port(origin)))
     }
 
     pub(super) fn add_host(&mut self, host: &str) -> Result<(), Problem> {
@@ -38,7 +38,7 @@ impl Origins {
         if !valid {
             return Err(setting("allow_host", host, "a host name or address, with a port if it is not the scheme's own"));
         }
-        self.hosts.push(host.to_owned());
+        self.hosts.push(without_default_port(host).to_owned());
         Ok(())
     }
 
@@ -55,8 +55,13 @@ impl Origins {
                 "an origin, `https://app.example` for example: scheme, host, port, and nothing behind",
             ));
         }
-        self.origins.push(origin.to_owned());
+        self.origins.push(without_default_port(origin).to_owned());
         Ok(())
+    }
+
+    /// A host that was added and is no name of this machine alone.
+    pub(super) fn far_host(&self) -> Option<&str> {
+        self.hosts.iter().map(String::as_str).find(|host| !is_loopback(without_port(host)))
     }
 
     pub(super) fn add_public(&mut self, url: &PublicUrl) {
@@ -81,10 +86,13 @@ fn is_loopback(host: &str) -> bool {
     host == "127.0.0.1" || host.eq_ignore_ascii_case("localhost") || host == "[::1]"
 }
 
-/// Equal, where a name without a port also stands for the ports that browsers leave out.
+/// Equal, but for the ports that clients leave out.
 fn same_host(known: &str, host: &str) -> bool {
-    let bare = host.strip_suffix(":443").or_else(|| host.strip_suffix(":80")).unwrap_or(host);
-    known.eq_ignore_ascii_case(host) || known.eq_ignore_ascii_case(bare)
+    known.eq_ignore_ascii_case(without_default_port(host))
+}
+
+fn without_default_port(host: &str) -> &str {
+    host.strip_suffix(":443").or_else(|| host.strip_suffix(":80")).unwrap_or(host)
 }
 
 /// The URL of the endpoint as clients reach it.
@@ -106,7 +114,9 @@ impl PublicUrl {
         if !secure || uri.query().is_some() || url.contains(['#', '@']) {
             return Err(wrong());
         }
-        Ok(Self { scheme: scheme.to_owned(), authority: authority.as_str().to_ascii_lowercase(), is_local })
+        let authority =
+            authority.as_str().strip_suffix(if scheme == "https" { ":443" } else { ":80" }).unwrap_or(authority.as_str());
+        Ok(Self { scheme: scheme.to_owned(), authority: authority.to_ascii_lowercase(), is_local })
     }
 }
 

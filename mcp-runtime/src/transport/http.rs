@@ -136,7 +136,8 @@ async fn authenticate(endpoint: &Endpoint, parts: &Parts) -> Result<Option<Princ
             Challenge::rejected(&rejection)
         }
     };
-    Err(challenged(&challenge, br#"{"error":"unauthorized"}"#.to_vec()))
+    let error = if challenge.status() == StatusCode::BAD_REQUEST { "invalid_request" } else { "unauthorized" };
+    Err(challenged(&challenge, format!(r#"{{"error":"{error}"}}"#).into_bytes()))
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
