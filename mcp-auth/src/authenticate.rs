@@ -3,6 +3,7 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use http::header::AUTHORIZATION;
 use http::request::Parts;
@@ -26,6 +27,7 @@ pub trait Authenticate: Send + Sync + 'static {
 
 /// What one authenticator says.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Verdict {
     /// The request carries no credential of this kind.
     NotMine,
@@ -48,6 +50,7 @@ pub enum Decision {
 
 /// Which fault a rejected credential has, in RFC 6750's terms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RejectionKind {
     /// The header cannot be read: HTTP 400, `invalid_request`.
     InvalidRequest,
@@ -90,7 +93,7 @@ impl Rejection {
     }
 }
 
-/// Authenticators, asked in order; the first that recognises its credential decides.
+/// Authenticators, all asked, in order. One rejection rejects the request; of several that accept, the first says who calls.
 #[derive(Clone, Default)]
 pub struct Auth {
     links: Vec<Arc<dyn Authenticate>>,
@@ -129,12 +132,21 @@ impl Auth {
                 "more than one Authorization header",
             ));
         }
+        // All are asked: a right cookie does not excuse a wrong token beside it.
+        let mut accepted = None;
         for link in &self.links {
             match link.authenticate(request).await {
                 Verdict::NotMine => {}
-                Verdict::Accepted(principal) => return Decision::Accepted(principal),
+                Verdict::Accepted(principal) if principal.expires_at().is_some_and(|end| end <= SystemTime::now()) => {
+                    let log = format!("the credential of `{}` has expired", principal.subject());
+                    return Decision::Rejected(Rejection::new(RejectionKind::InvalidToken, "the credential has expired", log));
+                }
+                Verdict::Accepted(principal) => accepted = accepted.or(Some(principal)),
                 Verdict::Rejected(rejection) => return Decision::Rejected(rejection),
             }
+        }
+        if let Some(principal) = accepted {
+            return Decision::Accepted(principal);
         }
         // A credential that nobody claims is wrong, not absent.
         if request.headers.contains_key(AUTHORIZATION) {

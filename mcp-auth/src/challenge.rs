@@ -6,6 +6,7 @@ use crate::{Rejection, RejectionKind, is_scope_token};
 
 /// The `error` attribute of a challenge (RFC 6750 section 3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ChallengeError {
     /// HTTP 400.
     InvalidRequest,

@@ -54,6 +54,35 @@ fn a_wrong_token_never_falls_through() {
 }
 
 #[test]
+fn an_expired_principal_is_nobody() {
+    let now = std::time::SystemTime::now();
+    let tokens = |end| StaticTokens::new().token(TOKEN, Principal::user("ci").valid_until(end));
+    let header = format!("Bearer {TOKEN}");
+    let Decision::Rejected(rejection) = decide(&Auth::chain().with(tokens(now)).with(Everyone), &[&header]) else {
+        panic!("must be rejected")
+    };
+    assert_eq!(rejection.kind(), RejectionKind::InvalidToken);
+    let later = now + std::time::Duration::from_secs(3600);
+    assert!(matches!(decide(&Auth::chain().with(tokens(later)), &[&header]), Decision::Accepted(_)));
+}
+
+/// Accepts nobody's token: claims what another scheme sent.
+struct Nobody;
+
+impl Authenticate for Nobody {
+    fn authenticate<'a>(&'a self, _: &'a Parts) -> AuthenticateFuture<'a> {
+        Box::pin(async { Verdict::NotMine })
+    }
+}
+
+#[test]
+fn a_right_credential_does_not_excuse_a_wrong_one_beside_it() {
+    let auth = Auth::chain().with(Everyone).with(Nobody).with(tokens());
+    assert!(matches!(decide(&auth, &["Bearer wrong-but-well-formed"]), Decision::Rejected(_)));
+    assert!(matches!(decide(&auth, &[&format!("Bearer {TOKEN}")]), Decision::Accepted(first) if first.subject() == "everyone"));
+}
+
+#[test]
 fn unreadable_and_repeated_headers_are_bad_requests() {
     let auth = Auth::chain().with(tokens());
     for bad in [&["Bearer "][..], &["Bearer a b"], &["Bearer \u{e9}"], &[&format!("Bearer {TOKEN}"), "Bearer other"]] {

@@ -1,23 +1,23 @@
-//! `#[arg(...)]`, the same on a tool's parameter and on a field of a `#[data]` type, and the serde words beside it.
+//! `#[arg(...)]`, the same on a tool's parameter and on a field of a `#[data]` type.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Attribute, Expr, ExprLit, ExprUnary, Lit, LitStr, Meta, Token, Type, UnOp};
+use syn::{Attribute, Expr, ExprLit, ExprUnary, Lit, LitStr, Meta, Type, UnOp};
 
 use crate::errors::Errors;
 use crate::grammar;
 use crate::options::{Entry, Vocabulary};
 use crate::types;
+use crate::words::Words;
 
 /// What the attributes of one parameter or field say.
-#[derive(Default)]
 pub(crate) struct Argument {
     default: Option<Default>,
     name: Option<LitStr>,
     pub(crate) header: Option<LitStr>,
-    serde: SerdeWords,
+    words: Words,
 }
 
 struct Default {
@@ -67,7 +67,7 @@ const VOCABULARY: Vocabulary<Argument> = Vocabulary {
 impl Argument {
     /// Reads `#[arg]`, and what `#[serde]` says about the same things.
     pub(crate) fn read(attributes: &[Attribute], ty: &Type, errors: &mut Errors) -> Self {
-        let mut argument = Self { serde: SerdeWords::read(attributes), ..Self::default() };
+        let mut argument = Self { default: None, name: None, header: None, words: Words::read(attributes) };
         // Two `#[arg]` are one, so that a word in both is found.
         let mut tokens = TokenStream::new();
         for attribute in attributes.iter().filter(|attribute| is_arg(attribute)) {
@@ -80,10 +80,10 @@ impl Argument {
             }
         }
         VOCABULARY.read(tokens, &mut argument, errors);
-        if let (Some(default), true) = (&argument.default, argument.serde.default) {
+        if let (Some(default), true) = (&argument.default, argument.words.default) {
             errors.at(default.span, "`#[serde(default)]` says this already; keep one of them");
         }
-        if let (Some(name), Some(_)) = (&argument.name, &argument.serde.rename) {
+        if let (Some(name), Some(_)) = (&argument.name, &argument.words.rename) {
             errors.on(name, "`#[serde(rename)]` names this already; keep one of them");
         }
         if let (Some(header), Some(what)) = (&argument.header, types::unfit_for_header(ty)) {
@@ -101,7 +101,7 @@ impl Argument {
 
     /// The name in JSON, and the tokens to report when another argument has it too.
     pub(crate) fn json_name(&self, ident: &Ident) -> (String, Span) {
-        match (&self.name, &self.serde.rename) {
+        match (&self.name, &self.words.rename) {
             (Some(name), _) => (name.value(), name.span()),
             (None, Some(name)) => (name.value(), name.span()),
             (None, None) => (ident.unraw().to_string(), ident.span()),
@@ -109,7 +109,12 @@ impl Argument {
     }
 
     pub(crate) fn is_flattened(&self) -> bool {
-        self.serde.flatten
+        self.words.flatten
+    }
+
+    /// Whether nothing but the type decides which values are accepted.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.words.plain
     }
 
     /// `#[arg]` in the words of serde and schemars. A default's value comes from the function `default`.
@@ -168,45 +173,6 @@ fn is_literal(value: &Expr) -> bool {
         Expr::Lit(_) => true,
         Expr::Unary(ExprUnary { op: UnOp::Neg(_), expr, .. }) => is_literal(expr),
         _ => false,
-    }
-}
-
-/// The few serde words that change what we check or generate.
-#[derive(Default)]
-struct SerdeWords {
-    rename: Option<LitStr>,
-    default: bool,
-    flatten: bool,
-}
-
-impl SerdeWords {
-    fn read(attributes: &[Attribute]) -> Self {
-        let mut words = Self::default();
-        for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("serde")) {
-            // What does not parse is for serde's derive to report.
-            let _ = attribute.parse_nested_meta(|meta| {
-                words.default |= meta.path.is_ident("default");
-                words.flatten |= meta.path.is_ident("flatten");
-                if meta.path.is_ident("rename") && meta.input.peek(syn::token::Paren) {
-                    return meta.parse_nested_meta(|meta| {
-                        let name: LitStr = meta.value()?.parse()?;
-                        if meta.path.is_ident("deserialize") {
-                            words.rename = Some(name);
-                        }
-                        Ok(())
-                    });
-                }
-                if meta.path.is_ident("rename") {
-                    words.rename = Some(meta.value()?.parse()?);
-                } else if meta.input.peek(Token![=]) {
-                    meta.value()?.parse::<Expr>()?;
-                } else if meta.input.peek(syn::token::Paren) {
-                    meta.parse_nested_meta(|meta| meta.value()?.parse::<Expr>().map(drop))?;
-                }
-                Ok(())
-            });
-        }
-        words
     }
 }
 

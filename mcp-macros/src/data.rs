@@ -11,6 +11,7 @@ use crate::describe;
 use crate::errors::Errors;
 use crate::expand::Runtime;
 use crate::options::{Entry, Flag, Vocabulary};
+use crate::words;
 
 /// What stands in `#[data(...)]`.
 #[derive(Default)]
@@ -157,11 +158,19 @@ fn translate(fields: &mut Fields, owner: &str, functions: &mut TokenStream, erro
     for field in fields {
         let Field { attrs, ident, ty, .. } = field;
         describe::check(attrs, errors);
+        words::check_constraints(attrs, ty, errors);
         let Some(ident) = ident else {
             refuse_arg(attrs, errors);
             continue;
         };
         let argument = Argument::read(attrs, ty, errors);
+        if argument.header.is_some() {
+            words::refuse_aliases(
+                attrs,
+                "the header is compared with what is sent by one name, and an alias would pass by it",
+                errors,
+            );
+        }
         let default = argument::default_function_name(&format!("{owner}_"), ident);
         attrs.retain(|attribute| !argument::is_arg(attribute));
         let translated = argument.field_attributes(&default);
@@ -200,6 +209,7 @@ mod tests {
             "type A = u8;",
             "#[derive(Debug, serde::Serialize)] struct S;",
             "struct S { #[arg(header = \"A\")] a: f64 }",
+            "struct S { #[arg(header = \"A\")] #[serde(alias = \"b\")] a: u8 }",
             "struct S(#[arg(default)] u8);",
             "enum E { #[arg(default)] A }",
             "#[arg(default)] struct S;",
@@ -216,5 +226,10 @@ mod tests {
     fn a_one_way_type_may_derive_the_other_way_itself() {
         assert!(errors("input", "#[derive(Serialize)] struct S;").is_empty());
         assert!(errors("output", "#[derive(Deserialize)] struct S;").is_empty());
+    }
+
+    #[test]
+    fn a_field_without_a_header_may_have_an_alias() {
+        assert!(errors("", "struct S { #[serde(alias = \"b\")] a: u8 }").is_empty());
     }
 }

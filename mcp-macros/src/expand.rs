@@ -179,6 +179,12 @@ fn refuses_unknown(tool: &Tool<'_>) -> bool {
     tool.signature.arguments().is_none() && !flattened
 }
 
+/// Whether serde enforces by the types of the parameters all that was said about them here, so that the arguments need no
+/// check against the schema. What the types themselves assert, only the schema knows.
+fn is_plain(tool: &Tool<'_>) -> bool {
+    tool.signature.arguments().is_none() && tool.signature.fields().all(|(field, _)| field.argument.is_plain())
+}
+
 fn call(tool: &Tool<'_>, runtime: &Runtime, names: &Names) -> TokenStream {
     let Names { arguments, call, context, raw, .. } = names;
     let hidden = &runtime.hidden();
@@ -215,14 +221,15 @@ fn call(tool: &Tool<'_>, runtime: &Runtime, names: &Names) -> TokenStream {
     let span = ident.span();
     let invoke = quote_spanned!(span=> #ident(#(#values),*));
     let value = if tool.options.blocking.is_some_and(|flag| flag.on) {
-        quote_spanned!(span=> #hidden::run_blocking(move || #invoke).await)
+        quote_spanned!(span=> #hidden::run_blocking(#context, move || #invoke).await)
     } else if tool.function.sig.asyncness.is_some() {
         quote_spanned!(span=> #invoke.await)
     } else {
         invoke
     };
     let result = result_type(tool);
-    let outcome = quote_spanned!(signature::result_span(&tool.function.sig)=> <#result as #hidden::IntoToolResult>::into_outcome);
+    let outcome =
+        quote_spanned!(signature::result_span(&tool.function.sig)=> <#result as #hidden::IntoToolResult>::into_tool_result);
     let future = quote_spanned!(span=> ::std::boxed::Box::pin(async move { #extractions #outcome(#value) }));
     quote! {
         #[allow(deprecated, clippy::redundant_closure, clippy::unit_arg)]
@@ -260,11 +267,11 @@ fn definition_fields(tool: &Tool<'_>, hidden: &Path, names: &Names) -> TokenStre
         [read_only, destructive, idempotent, open_world].map(|flag| option(flag.map(|flag| flag.on)));
     let unlisted = unlisted.is_some_and(|Flag { on, .. }| on);
     let requires = requires.iter().map(|capability| {
-        let variant = capability.variant();
+        let variant = &capability.variant;
         quote!(#hidden::Capability::#variant)
     });
-    let timeout = option(timeout.map(|timeout| {
-        let milliseconds = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+    let timeout = option(timeout.as_ref().map(|timeout| {
+        let milliseconds = u64::try_from(timeout.duration.as_millis()).unwrap_or(u64::MAX);
         quote!(::core::time::Duration::from_millis(#milliseconds))
     }));
     let max_result_bytes = option(max_result_bytes.map(proc_macro2::Literal::u64_unsuffixed));
@@ -276,7 +283,7 @@ fn definition_fields(tool: &Tool<'_>, hidden: &Path, names: &Names) -> TokenStre
         Some(inner) => inner.to_token_stream(),
         None => names.arguments.to_token_stream(),
     };
-    let refuses_unknown = refuses_unknown(tool);
+    let plain = is_plain(tool);
     let result = result_type(tool);
     let output_schema =
         quote_spanned!(signature::result_span(&tool.function.sig)=> <#result as #hidden::IntoToolResult>::output_schema);
@@ -308,7 +315,7 @@ fn definition_fields(tool: &Tool<'_>, hidden: &Path, names: &Names) -> TokenStre
         icons: &[#(#icons),*],
         meta: &[#(#meta),*],
         input_schema: <#arguments as #hidden::schemars::JsonSchema>::json_schema,
-        refuses_unknown: #refuses_unknown,
+        plain: #plain,
         output_schema: #output_schema,
         injected: &[#(#injected),*],
         call: #call,

@@ -139,12 +139,14 @@ fn is_invisible(c: char) -> bool {
     match c {
         '\n' | '\t' => false,
         '\u{AD}' // soft hyphen
+        | '\u{61C}' // Arabic direction mark
+        | '\u{180E}' // Mongolian vowel separator
         | '\u{200B}'..='\u{200F}' // zero width, direction marks
-        | '\u{202A}'..='\u{202E}' // direction overrides
-        | '\u{2060}'..='\u{2069}' // joiners, isolates
+        | '\u{2028}'..='\u{202E}' // line and paragraph separators, direction overrides
+        | '\u{2060}'..='\u{206F}' // joiners, isolates, deprecated format characters
         | '\u{FEFF}' // byte order mark
-        | '\u{E0000}'..='\u{E007F}' // tags
-        | '\u{E0100}'..='\u{E01EF}' // variation selectors that encode bytes
+        | '\u{FFF9}'..='\u{FFFB}' // annotations
+        | '\u{E0000}'..='\u{E01EF}' // tags, and variation selectors that encode bytes
         => true,
         _ => c.is_control(),
     }
@@ -247,15 +249,29 @@ mod tests {
             '\u{7f}',
             '\u{85}',
             '\u{ad}',
+            '\u{61c}',
+            '\u{180e}',
             '\u{200b}',
             '\u{200d}',
+            '\u{2028}',
+            '\u{2029}',
             '\u{202e}',
             '\u{2066}',
+            '\u{206a}',
+            '\u{206f}',
             '\u{feff}',
+            '\u{fff9}',
+            '\u{fffb}',
+            '\u{e0000}',
             '\u{e0041}',
+            '\u{e0080}',
+            '\u{e01ef}',
         ] {
             let text = visible(&format!("a{bad}b"), "a title").expect_err("refused");
             assert!(text.contains(&format!("U+{:04X}", u32::from(bad))), "{text}");
+        }
+        for good in ['\u{2027}', '\u{202f}', '\u{2070}', '\u{fffc}', '\u{e01f0}'] {
+            assert_eq!(visible(&good.to_string(), "a title"), Ok(()), "{good:?}");
         }
     }
 }

@@ -18,6 +18,7 @@ mod snapshots;
 mod suggest;
 mod tool;
 mod types;
+mod words;
 
 use proc_macro::TokenStream;
 
@@ -44,7 +45,8 @@ use proc_macro::TokenStream;
 /// and every parameter with `#[inject]`. One parameter `Args<T>` takes all arguments as one struct.
 ///
 /// The function stays as it is and can be called in tests. Beside it stands a type of the same name, so that
-/// `weather::tool()` names the tool where a server lists its tools.
+/// `weather::tool()` names the tool where a server lists its tools. No module and no other type in the same scope can
+/// have that name. An associated function cannot be a tool: write a free function.
 ///
 /// # Options
 ///
@@ -57,19 +59,22 @@ use proc_macro::TokenStream;
 /// | `scopes("...", ...)` | what the caller must have been granted |
 /// | `hidden` | with `scopes`: to callers who lack them, the tool does not exist |
 /// | `requires(elicitation, elicitation_url, sampling, roots)` | what the client must offer |
-/// | `timeout = "10s"` | the longest run: `ms`, `s`, `m` or `h` |
+/// | `timeout = "10s"` | the longest run, in `ms`, `s`, `m` or `h`: of an `async` function, or of one with `blocking` |
 /// | `max_result_bytes = 65536` | the largest result |
 /// | `blocking` | run a synchronous function off the async threads |
 /// | `icons("https://...", ...)` | `https:` or `data:` URIs |
 /// | `meta("com.example/key" = 1, ...)` | entries of the tool's `_meta`: strings, numbers, booleans |
 /// | `crate = path` | where `mcp_runtime` is, when a dependency was renamed |
 ///
+/// A thread cannot be stopped from outside: when a `blocking` tool runs into its timeout, or its client disconnects, the
+/// client is answered or gone and the function runs on. It keeps its place among the concurrent calls until it ends.
+///
 /// # Parameters
 ///
 /// `///`, or an item of an `# Arguments` list in the function's doc comment, describes an argument. `Option<T>` is
 /// optional. `#[arg(default)]` and `#[arg(default = value)]` give a default, `#[arg(name = "...")]` the name in JSON, and
 /// `#[arg(header = "Region")]` has clients repeat the value in a header. `#[serde(...)]` and `#[schemars(...)]` work as
-/// they do on a field.
+/// they do on a field, except `#[serde(alias)]`, which is an error: the schema shows one name.
 #[proc_macro_attribute]
 pub fn tool(options: TokenStream, item: TokenStream) -> TokenStream {
     tool::tool(options.into(), &item.into()).into()
@@ -90,6 +95,9 @@ pub fn tool(options: TokenStream, item: TokenStream) -> TokenStream {
 /// The type gets serde's `Serialize` and `Deserialize` and schemars' `JsonSchema`, so that neither needs to be a dependency
 /// of yours. `#[data(input)]` leaves out `Serialize`, `#[data(output)]` leaves out `Deserialize`, and `crate = path` says
 /// where `mcp_runtime` is. Doc comments become descriptions. On fields, `#[arg(...)]` means what it means on a tool's parameters.
+///
+/// In a struct within another, serde ignores unknown names. `#[serde(deny_unknown_fields)]` on the inner struct has them
+/// refused: the schema says so, and the server enforces it.
 #[proc_macro_attribute]
 pub fn data(options: TokenStream, item: TokenStream) -> TokenStream {
     data::data(options.into(), &item.into()).into()

@@ -10,6 +10,7 @@ use crate::describe;
 use crate::errors::Errors;
 use crate::function;
 use crate::types::{self, Position};
+use crate::words;
 
 pub(crate) struct Parameter<'f> {
     pub(crate) ty: &'f Type,
@@ -81,6 +82,8 @@ pub(crate) fn read<'f>(parameter: &'f PatType, errors: &mut Errors) -> Option<Pa
     }
     types::check_owned(ty, Position::Argument, errors);
     let argument = Argument::read(attrs, ty, errors);
+    words::refuse_aliases(attrs, "the schema shows one name of an argument, and every other is refused as unknown", errors);
+    words::check_constraints(attrs, ty, errors);
     let ident = argument_name(pat, errors)?;
     let attributes = attrs
         .iter()

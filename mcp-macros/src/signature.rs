@@ -183,6 +183,16 @@ fn check_function(function: &Function, options: &Options, errors: &mut Errors) {
             ),
         );
     }
+    let blocking = options.blocking.is_some_and(|flag| flag.on);
+    if let (None, false, Some(timeout)) = (signature.asyncness, blocking, &options.timeout) {
+        errors.at(
+            timeout.span,
+            format!(
+                "`{name}` is synchronous, and nothing can stop it while it runs on the async threads: for a `timeout` add \
+                 `blocking`, or make it `async`"
+            ),
+        );
+    }
     for parameter in &signature.generics.params {
         match parameter {
             GenericParam::Lifetime(lifetime) => errors.on(
@@ -291,6 +301,8 @@ mod tests {
             "fn f(#[inject] #[serde(default)] a: Mine) {}",
             "fn f(#[inject(x)] a: Mine) {}",
             "fn f(#[arg(name = \"b\")] a: u8, b: u8) {}",
+            "fn f(#[serde(default, alias = \"b\")] a: u8) {}",
+            "fn f(#[schemars(range(min = 1))] a: String) {}",
             "fn f(#[arg(header = \"Region\")] a: u8, #[arg(header = \"region\")] b: u8) {}",
             "fn f(#[args(default)] a: u8) {}",
             "fn f(#[cfg(unix)] a: u8) {}",
@@ -308,6 +320,8 @@ mod tests {
             assert_eq!(messages.len(), 1, "{wrong}: {messages:?}");
         }
         assert_eq!(errors("blocking", "async fn f() {}").len(), 1);
+        assert_eq!(errors("timeout = \"1s\"", "fn f() {}").len(), 1);
+        assert_eq!(errors("timeout = \"1s\", blocking = false", "fn f() {}").len(), 1);
         assert_eq!(errors("", "unsafe extern \"C\" fn f(a: u8, ...) {}").len(), 3);
     }
 

@@ -26,14 +26,14 @@ pub(crate) fn messages(expansion: &TokenStream) -> Vec<String> {
     macros.0
 }
 
-/// Expands our attributes in a file as the compiler would.
-fn expand(source: &str) -> String {
+/// Expands our attributes in a file as the compiler would; those that say nothing about `crate` get the option `root`.
+fn expand(source: &str, root: &TokenStream) -> String {
     let file: syn::File = syn::parse_str(source).expect("the input is Rust");
-    let expanded: TokenStream = file.items.into_iter().map(expand_item).collect();
+    let expanded: TokenStream = file.items.into_iter().map(|item| expand_item(item, root)).collect();
     prettyplease::unparse(&syn::parse2(expanded).expect("the expansion is Rust"))
 }
 
-fn expand_item(mut item: Item) -> TokenStream {
+fn expand_item(mut item: Item, root: &TokenStream) -> TokenStream {
     let attributes: &mut Vec<Attribute> = match &mut item {
         Item::Fn(function) => &mut function.attrs,
         Item::Struct(item) => &mut item.attrs,
@@ -44,8 +44,12 @@ fn expand_item(mut item: Item) -> TokenStream {
     let Some(ours) = ours else { return item.to_token_stream() };
     let attribute = attributes.remove(ours);
     let options = match attribute.meta {
-        Meta::List(ref list) => list.tokens.clone(),
-        _ => quote!(),
+        Meta::List(ref list) if list.tokens.to_string().contains("crate =") => list.tokens.clone(),
+        Meta::List(ref list) => {
+            let (root, options) = ((!root.is_empty()).then(|| quote!(#root,)), &list.tokens);
+            quote!(#root #options)
+        }
+        _ => root.clone(),
     };
     if attribute.path().is_ident("tool") {
         crate::tool::tool(options, &item.to_token_stream())
@@ -73,7 +77,7 @@ fn expansions_are_as_committed() {
     let mut changed = Vec::new();
     for input in inputs {
         let output = input.with_extension("expanded.rs");
-        let expanded = expand(&std::fs::read_to_string(&input).expect("an input"));
+        let expanded = expand(&std::fs::read_to_string(&input).expect("an input"), &quote!());
         if update {
             std::fs::write(&output, &expanded).expect("an output");
         } else if std::fs::read_to_string(&output).unwrap_or_default() != expanded {
@@ -81,4 +85,15 @@ fn expansions_are_as_committed() {
         }
     }
     assert!(changed.is_empty(), "expansions changed; look at them with UPDATE_EXPANSIONS=1 and `git diff`: {changed:#?}");
+}
+
+#[test]
+fn with_another_root_nothing_names_the_usual_one() {
+    for input in inputs() {
+        let expanded = expand(&std::fs::read_to_string(&input).expect("an input"), &quote!(crate = ::elsewhere));
+        assert!(!expanded.contains("compile_error"), "{}: {expanded}", input.display());
+        assert!(expanded.contains("::elsewhere::__private") || expanded.contains("mcp::__private"), "{expanded}");
+        // Not in a path, and not in the text of one for serde and schemars.
+        assert!(!expanded.contains("mcp_runtime"), "{}: {expanded}", input.display());
+    }
 }

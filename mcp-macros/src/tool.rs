@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::parse::{Parse, ParseStream};
 use syn::{Expr, ExprLit, ExprUnary, Ident, Lit, LitStr, Path, Token, UnOp};
@@ -29,7 +29,7 @@ pub(crate) struct Options {
     pub(crate) scopes: Vec<LitStr>,
     pub(crate) hidden: Option<Flag>,
     pub(crate) requires: Vec<Capability>,
-    pub(crate) timeout: Option<Duration>,
+    pub(crate) timeout: Option<Timeout>,
     pub(crate) max_result_bytes: Option<u64>,
     pub(crate) blocking: Option<Flag>,
     pub(crate) icons: Vec<LitStr>,
@@ -53,7 +53,7 @@ const VOCABULARY: Vocabulary<Options> = Vocabulary {
             word: "requires",
             read: |tool, value| {
                 let list = value.listed("`requires` takes what the client must offer: `requires(elicitation, sampling)`")?;
-                once_each(list, |capability: &Capability| (&capability.0, capability.0.to_string()))
+                once_each(list, |capability: &Capability| (&capability.word, capability.word.to_string()))
                     .map(|list| tool.requires = list)
             },
         },
@@ -61,8 +61,9 @@ const VOCABULARY: Vocabulary<Options> = Vocabulary {
             word: "timeout",
             read: |tool, value| {
                 let text = value.string()?;
-                let duration = grammar::duration(&text.value()).map_err(|rule| syn::Error::new(text.span(), rule));
-                set(&mut tool.timeout, duration)
+                let duration = grammar::duration(&text.value()).map_err(|rule| syn::Error::new(text.span(), rule))?;
+                tool.timeout = Some(Timeout { span: value.key.span(), duration });
+                Ok(())
             },
         },
         Entry {
@@ -116,30 +117,35 @@ impl Options {
     }
 }
 
+/// How long a call may run, and where that was said.
+pub(crate) struct Timeout {
+    pub(crate) span: Span,
+    pub(crate) duration: Duration,
+}
+
 /// Something the client must be able to do before the tool is called.
-pub(crate) struct Capability(Ident);
+pub(crate) struct Capability {
+    word: Ident,
+    /// The runtime's name for it.
+    pub(crate) variant: Ident,
+}
 
 impl Capability {
     const ALL: [(&'static str, &'static str); 4] =
         [("elicitation", "Elicitation"), ("elicitation_url", "ElicitationUrl"), ("sampling", "Sampling"), ("roots", "Roots")];
-
-    /// The runtime's name for it.
-    pub(crate) fn variant(&self) -> Ident {
-        let variant = Self::ALL.iter().find(|(word, _)| self.0 == word).map_or("Elicitation", |(_, variant)| variant);
-        Ident::new(variant, self.0.span())
-    }
 }
 
 impl Parse for Capability {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let ident: Ident = input.parse()?;
-        let known = Self::ALL.map(|(word, _)| word);
-        if known.iter().any(|word| ident == word) {
-            return Ok(Self(ident));
+        let word: Ident = input.parse()?;
+        if let Some((_, variant)) = Self::ALL.iter().find(|(known, _)| word == known) {
+            let variant = Ident::new(variant, word.span());
+            return Ok(Self { word, variant });
         }
-        let question = suggest::question(&ident.to_string(), known);
-        let text = format!("`requires` knows no `{ident}`{question}\ncapabilities: {}", suggest::list(known));
-        Err(syn::Error::new(ident.span(), text))
+        let known = Self::ALL.map(|(known, _)| known);
+        let question = suggest::question(&word.to_string(), known);
+        let text = format!("`requires` knows no `{word}`{question}\ncapabilities: {}", suggest::list(known));
+        Err(syn::Error::new(word.span(), text))
     }
 }
 
@@ -303,6 +309,14 @@ mod tests {
     fn a_hidden_tool_needs_scopes() {
         assert_eq!(read(quote!(hidden)).1.len(), 1);
         assert!(read(quote!(hidden, scopes("a"))).1.is_empty());
+    }
+
+    #[test]
+    fn each_capability_has_its_variant() {
+        let (options, errors) = read(quote!(requires(roots, sampling, elicitation_url, elicitation)));
+        assert!(errors.is_empty(), "{errors:?}");
+        let variants: Vec<String> = options.requires.iter().map(|capability| capability.variant.to_string()).collect();
+        assert_eq!(variants, ["Roots", "Sampling", "ElicitationUrl", "Elicitation"]);
     }
 
     #[test]

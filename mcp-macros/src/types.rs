@@ -169,24 +169,56 @@ fn owned(ty: &Type) -> String {
     }
 }
 
-/// Why a type cannot travel in a header, when its spelling tells.
-pub(crate) fn unfit_for_header(ty: &Type) -> Option<&'static str> {
-    const LISTS: [&str; 7] = ["Vec", "VecDeque", "LinkedList", "HashSet", "BTreeSet", "BinaryHeap", "IndexSet"];
-    const MAPS: [&str; 4] = ["HashMap", "BTreeMap", "IndexMap", "Map"];
+/// What a type is in JSON.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Kind {
+    String,
+    Integer,
+    Float,
+    Boolean,
+    List,
+    Map,
+}
+
+impl Kind {
+    pub(crate) fn show(self) -> &'static str {
+        match self {
+            Self::String => "a string",
+            Self::Integer => "a whole number",
+            Self::Float => "a float",
+            Self::Boolean => "a boolean",
+            Self::List => "a list",
+            Self::Map => "a map",
+        }
+    }
+}
+
+/// The kind of a type, when its spelling tells; `Option` and pointers are what they hold.
+pub(crate) fn kind(ty: &Type) -> Option<Kind> {
     match peel(ty) {
-        Type::Array(_) | Type::Slice(_) | Type::Tuple(_) => Some("a list"),
+        Type::Array(_) | Type::Slice(_) | Type::Tuple(_) => Some(Kind::List),
         Type::Path(path) => {
             let name = path.path.segments.last()?.ident.to_string();
             match &*name {
-                "f32" | "f64" => Some("a float"),
-                "Option" | "Box" | "Arc" | "Rc" => only_argument(ty, &name).and_then(unfit_for_header),
-                name if LISTS.contains(&name) => Some("a list"),
-                name if MAPS.contains(&name) => Some("a map"),
+                "Option" | "Box" | "Arc" | "Rc" => only_argument(ty, &name).and_then(kind),
+                "String" | "char" => Some(Kind::String),
+                "u8" | "u16" | "u32" | "u64" | "u128" | "usize" | "i8" | "i16" | "i32" | "i64" | "i128" | "isize" => {
+                    Some(Kind::Integer)
+                }
+                "f32" | "f64" => Some(Kind::Float),
+                "bool" => Some(Kind::Boolean),
+                "Vec" | "VecDeque" | "LinkedList" | "HashSet" | "BTreeSet" | "BinaryHeap" | "IndexSet" => Some(Kind::List),
+                "HashMap" | "BTreeMap" | "IndexMap" | "Map" => Some(Kind::Map),
                 _ => None,
             }
         }
         _ => None,
     }
+}
+
+/// Why a type cannot travel in a header, when its spelling tells.
+pub(crate) fn unfit_for_header(ty: &Type) -> Option<&'static str> {
+    kind(ty).filter(|kind| matches!(kind, Kind::Float | Kind::List | Kind::Map)).map(Kind::show)
 }
 
 #[cfg(test)]

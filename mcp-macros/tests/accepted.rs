@@ -130,6 +130,56 @@ macro_rules! make {
 }
 make!(made, context);
 
+/// Around these, everything that generated code could name by a relative path is empty.
+mod shadowed {
+    use ::mcp_runtime as renamed;
+    use ::mcp_runtime::prelude::*;
+
+    mod core {}
+    mod inventory {}
+    mod mcp_runtime {}
+    mod schemars {}
+    mod serde {}
+    mod serde_json {}
+    mod std {}
+
+    /// A size.
+    #[data]
+    #[derive(Debug)]
+    pub(crate) struct Size {
+        /// In pixels.
+        #[arg(default = 3, header = "Width")]
+        pub(crate) width: u32,
+    }
+
+    /// Another size.
+    #[data(crate = renamed)]
+    #[derive(Debug)]
+    pub(crate) struct OtherSize {
+        /// In pixels.
+        #[arg(default = "3", name = "wide")]
+        pub(crate) width: String,
+    }
+
+    /// At the usual path.
+    #[tool(blocking, timeout = "1s", requires(roots))]
+    pub(crate) fn usual(size: Size, #[arg(default = "a")] text: Option<String>, caller: Option<Principal>) -> Json<Size> {
+        let _ = (text, caller);
+        Json(size)
+    }
+
+    /// At another path.
+    #[tool(crate = renamed, blocking, timeout = "1s", requires(roots))]
+    pub(crate) fn other(
+        size: OtherSize,
+        #[arg(default = "a")] text: Option<String>,
+        caller: Option<Principal>,
+    ) -> Json<OtherSize> {
+        let _ = (text, caller);
+        Json(size)
+    }
+}
+
 #[test]
 fn functions_stay_functions() {
     assert_eq!(hash("a".into(), 2).expect("no error"), "aa");
@@ -145,6 +195,16 @@ fn each_function_has_its_tool() {
         a
     }
     assert_eq!(inner(3), 3);
-    let names = [weather::tool(), search::tool(), hash::tool(), mine::tool(), made::tool(), inner::tool()].map(Tool::name);
-    assert_eq!(names, ["weather", "search", "hash", "mine", "made", "inner.tool"]);
+    let names = [
+        weather::tool(),
+        search::tool(),
+        hash::tool(),
+        mine::tool(),
+        made::tool(),
+        inner::tool(),
+        shadowed::usual::tool(),
+        shadowed::other::tool(),
+    ]
+    .map(Tool::name);
+    assert_eq!(names, ["weather", "search", "hash", "mine", "made", "inner.tool", "usual", "other"]);
 }

@@ -18,16 +18,16 @@ pub enum Error {
     #[error("{}", listed(.0))]
     Config(Vec<Problem>),
     /// The address can not be listened on.
-    #[error("cannot listen on {address}: {source}")]
+    #[error("cannot listen on {address}: {cause} (an address is HOST:PORT, `127.0.0.1:8000` for example)")]
     Listen {
         /// The address as it was given.
         address: String,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The signal handlers can not be installed.
     #[error("cannot wait for signals: {0}")]
-    Signals(#[source] io::Error),
+    Signals(io::Error),
 }
 
 impl fmt::Debug for Error {
@@ -48,6 +48,12 @@ fn listed(problems: &[Problem]) -> String {
     text
 }
 
+impl Problem {
+    pub(crate) fn setting(setting: &'static str, value: &str, allowed: &'static str) -> Self {
+        Self::Setting { setting, value: format!("`{value}`"), allowed }
+    }
+}
+
 /// One thing that is wrong with a server's configuration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -64,7 +70,7 @@ pub enum Problem {
     },
     /// A tool needs a state that the server was not given.
     #[error(
-        "the tool `{tool}` takes `{parameter}: State<{state}>`, but the server has no such state: add `.state(..)` with a `{state}` (the tool is at {location})"
+        "the tool `{tool}` takes `{parameter}: State<{state}>`, but the server has no such state: add `.state(..)` with a `{state}`, or `.shared_state(..)` with an `Arc` of it (the tool is at {location})"
     )]
     MissingState {
         /// The tool.
@@ -97,7 +103,7 @@ pub enum Problem {
         text: String,
     },
     /// A setting has a value that is not allowed.
-    #[error("{setting} is {value}: {allowed}")]
+    #[error("{setting} is {value}; it must be {allowed}")]
     Setting {
         /// The setting's name.
         setting: &'static str,
@@ -114,7 +120,7 @@ pub enum Problem {
     },
     /// The server can be reached from other machines, and does not know its own name.
     #[error(
-        "the server listens on {address}, which other machines reach, but has no public URL, so it could not tell its own `Host` from a forged one: add `.public_url(\"https://..\")`"
+        "the server listens on {address}, which other machines reach, but has no public URL, so it could not tell its own `Host` from a forged one: add `.public_url(\"https://..\")`, or `.allow_host(..)` with the name that clients use"
     )]
     NoPublicUrl {
         /// The address.

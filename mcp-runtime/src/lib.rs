@@ -2,6 +2,7 @@
 
 mod call;
 mod catalog;
+mod endpoint;
 mod error;
 mod excerpt;
 mod protocol;
@@ -12,7 +13,7 @@ mod transport;
 
 pub use call::{
     Args, Audio, Capability, Content, Context, EmbeddedResource, Extension, FromContext, Image, IntoToolResult, Json,
-    Requirement, ResourceContents, ResourceLink, State, ToolError, ToolResult, UserError,
+    Requirement, ResourceLink, State, ToolError, ToolResult, UserError,
 };
 pub use catalog::{Location, Tool};
 pub use error::{Error, Problem, Result};
@@ -23,6 +24,12 @@ pub use mcp_auth::{
 pub use mcp_macros::{data, tool};
 pub use server::{Bound, Built, Handle, Server};
 pub use tokio_util::sync::CancellationToken;
+
+/// Who is calling: what authenticators are made of.
+pub mod auth {
+    pub use http::request::Parts;
+    pub use mcp_auth::*;
+}
 
 /// Everything a file with tools needs.
 pub mod prelude {
@@ -41,20 +48,28 @@ pub mod __private {
     pub use {inventory, schemars, serde};
 
     /// A call that ended before it began.
-    #[must_use]
     pub fn done(outcome: Outcome) -> CallFuture {
         Box::pin(std::future::ready(outcome))
     }
 
     /// An injected parameter could not be made.
-    #[must_use]
     pub fn rejected(error: ToolError) -> Outcome {
-        Outcome::Failed(error)
+        Err(error)
     }
 
     /// Runs a blocking function off the async threads; its panic goes on here.
-    pub async fn run_blocking<R: Send + 'static>(function: impl FnOnce() -> R + Send + 'static) -> R {
-        match tokio::task::spawn_blocking(function).await {
+    ///
+    /// It cannot be stopped. So that calls which were given up do not pile up unseen, it holds the context, and with it the
+    /// call's place among the concurrent ones, until it ends.
+    pub async fn run_blocking<R: Send + 'static>(context: Context, function: impl FnOnce() -> R + Send + 'static) -> R {
+        let held = move || {
+            let result = function();
+            drop(context);
+            result
+        };
+        // Given up before it began, it does not begin.
+        let task = tokio_util::task::AbortOnDropHandle::new(tokio::task::spawn_blocking(held));
+        match task.await {
             Ok(result) => result,
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),

@@ -17,19 +17,25 @@
 //! # });
 //! ```
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode};
 use mcp_auth::Principal;
 use serde_json::{Map, Value, json};
 
 use crate::call::Event;
-use crate::protocol::{self, MODERN, key};
-use crate::server::{Endpoint, Head, Reach, Reply, Server};
+use crate::endpoint::{Endpoint, Head, Reply};
+use crate::protocol::{self, Code, MODERN, key};
+use crate::server::{Reach, Server};
 
 /// A client that calls a server without a socket, over the path that real requests take from their body on.
 ///
 /// Nothing guards the way in: the caller is whom the test says, and servers without `.auth(..)` may have tools that need one.
+///
+/// A tool that does not end at once needs a tokio runtime with its timer, as it has in a `#[tokio::test]`.
 #[derive(Clone, Debug)]
 pub struct Client {
     endpoint: Arc<Endpoint>,
@@ -37,6 +43,17 @@ pub struct Client {
     capabilities: Value,
     progress: bool,
     headers: Vec<(String, String)>,
+    extensions: Extensions,
+    /// By tool.
+    mirrored: Arc<HashMap<String, Vec<Mirrored>>>,
+}
+
+/// An argument that a client repeats in a header.
+#[derive(Debug)]
+struct Mirrored {
+    header: String,
+    /// Names from the root of the arguments.
+    path: Vec<String>,
 }
 
 /// What came back.
@@ -57,17 +74,46 @@ impl Client {
     pub fn new(server: &Server) -> Self {
         match server.clone().build_for(Reach::InProcess) {
             Ok(built) => {
-                Self { endpoint: built.endpoint, principal: None, capabilities: json!({}), progress: false, headers: Vec::new() }
+                let client = Self {
+                    endpoint: built.endpoint,
+                    principal: None,
+                    capabilities: json!({}),
+                    progress: false,
+                    headers: Vec::new(),
+                    extensions: Extensions::new(),
+                    mirrored: Arc::default(),
+                };
+                client.informed()
             }
             Err(error) => panic!("{error}"),
         }
+    }
+
+    /// Reads the list of tools, as clients do before they call: it says which arguments go into headers.
+    fn informed(mut self) -> Self {
+        let meta = json!({ (key::PROTOCOL_VERSION): MODERN, (key::CLIENT_CAPABILITIES): {} });
+        let list = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": { "_meta": meta } });
+        let head = Head { headers: None, extensions: Extensions::new(), principal: self.principal.clone() };
+        let listed = match self.endpoint.answer(head, list.to_string().as_bytes()) {
+            Reply::Json { body, .. } => parse(&body),
+            Reply::Accepted | Reply::Challenge { .. } | Reply::Call(_) => Value::Null,
+        };
+        let tools = listed["result"]["tools"].as_array().into_iter().flatten();
+        let mirrored = tools.filter_map(|tool| {
+            let mut found = Vec::new();
+            find_mirrored(&tool["inputSchema"], &[], &mut found);
+            Some((tool["name"].as_str()?.to_owned(), found)).filter(|(_, found)| !found.is_empty())
+        });
+        self.mirrored = Arc::new(mirrored.collect());
+        self
     }
 
     /// Calls as this principal.
     #[must_use]
     pub fn principal(mut self, principal: Principal) -> Self {
         self.principal = Some(principal);
-        self
+        // A caller may see tools that others do not.
+        self.informed()
     }
 
     /// Declares these capabilities, a JSON object as on the wire: `json!({"sampling": {}})`.
@@ -84,28 +130,44 @@ impl Client {
         self
     }
 
-    /// Sends this header as well.
+    /// Puts a value into the extensions of each request, as a middleware of the host application would: for `Extension<T>`.
+    #[must_use]
+    pub fn extension<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.extensions.insert(value);
+        self
+    }
+
+    /// Sends this header as well. An `Mcp-Param-*` header is sent instead of the one that the arguments ask for.
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
     }
 
-    /// Calls a tool.
+    /// Calls a tool. Arguments that the tool wants mirrored into `Mcp-Param-*` headers are.
+    ///
+    /// # Panics
+    /// As [`request`](Self::request).
     pub async fn call(&self, tool: &str, arguments: Value) -> Answer {
         self.request("tools/call", json!({ "name": tool, "arguments": arguments })).await
     }
 
-    /// The tools as `tools/list` shows them to this caller.
+    /// The tools as `tools/list` shows them to this caller. A server without tools has no `tools/list`, and an empty list here.
+    ///
+    /// # Panics
+    /// As [`request`](Self::request), or if the request was refused.
     pub async fn tools(&self) -> Vec<Value> {
         let answer = self.request("tools/list", json!({})).await;
+        if answer.error_code() == Some(Code::MethodNotFound.number().into()) {
+            return Vec::new();
+        }
         answer.result()["tools"].as_array().cloned().unwrap_or_default()
     }
 
     /// Sends any request. `params` is a JSON object; `_meta` is added to it.
     ///
     /// # Panics
-    /// If `params` is no object, or a header can not be sent.
+    /// If `params` is no object, or a header can not be sent; and as [`send`](Self::send).
     pub async fn request(&self, method: &str, params: Value) -> Answer {
         let Value::Object(mut params) = params else { panic!("params must be a JSON object") };
         let mut meta = Map::new();
@@ -124,7 +186,12 @@ impl Client {
         set("mcp-protocol-version", MODERN);
         set("mcp-method", method);
         if let Some(name) = params.get("name").and_then(Value::as_str) {
-            set("mcp-name", name);
+            set("mcp-name", &header_text(name));
+            if method == "tools/call" {
+                for (name, value) in self.mirror(name, params.get("arguments").unwrap_or(&Value::Null)) {
+                    set(name, &value);
+                }
+            }
         }
         for (name, value) in &self.headers {
             set(name, value);
@@ -133,7 +200,21 @@ impl Client {
         self.send(headers, body.to_string().as_bytes()).await
     }
 
+    /// The headers that repeat arguments, but for those that the test sets itself.
+    fn mirror<'a>(&'a self, tool: &str, arguments: &'a Value) -> impl Iterator<Item = (&'a str, String)> {
+        let mirrored = self.mirrored.get(tool).into_iter().flatten();
+        mirrored.filter_map(move |Mirrored { header, path }| {
+            let argument = path.iter().try_fold(arguments, |value, name| value.get(name)).filter(|value| !value.is_null())?;
+            let overridden = self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(header));
+            let text = argument.as_str().map_or_else(|| argument.to_string(), str::to_owned);
+            (!overridden).then(|| (header.as_str(), header_text(&text)))
+        })
+    }
+
     /// Sends these bytes, as they are, with these headers: for what a well-behaved client never sends.
+    ///
+    /// # Panics
+    /// If there is no tokio runtime and the tool does not end at once, or the server sends what is no JSON.
     pub async fn send(&self, headers: HeaderMap, body: &[u8]) -> Answer {
         let mut progress = Vec::new();
         let (status, body) = self.exchange(headers, body, |reported| progress.push(parse(reported)["params"].take())).await;
@@ -141,13 +222,16 @@ impl Client {
     }
 
     /// As [`send`](Self::send), bytes for bytes: returns the HTTP status and the answer's body.
+    ///
+    /// # Panics
+    /// If there is no tokio runtime and the tool does not end at once.
     pub async fn send_bytes(&self, headers: HeaderMap, body: &[u8]) -> (u16, Vec<u8>) {
         let (status, body) = self.exchange(headers, body, |_| {}).await;
         (status.as_u16(), body)
     }
 
     async fn exchange(&self, headers: HeaderMap, body: &[u8], mut on_progress: impl FnMut(&[u8])) -> (StatusCode, Vec<u8>) {
-        let head = Head { headers: Some(headers), extensions: http::Extensions::new(), principal: self.principal.clone() };
+        let head = Head { headers: Some(headers), extensions: self.extensions.clone(), principal: self.principal.clone() };
         let mut call = match self.endpoint.answer(head, body) {
             Reply::Accepted => return (StatusCode::ACCEPTED, Vec::new()),
             Reply::Json { status, body } => return (status, body),
@@ -165,6 +249,24 @@ impl Client {
             }
         }
     }
+}
+
+/// The members of a published schema that say `x-mcp-header`; never below a list or a combination, which the build refuses.
+fn find_mirrored(schema: &Value, above: &[String], found: &mut Vec<Mirrored>) {
+    for (name, member) in schema["properties"].as_object().into_iter().flatten() {
+        let path: Vec<String> = above.iter().chain([name]).cloned().collect();
+        match member["x-mcp-header"].as_str() {
+            Some(header) => found.push(Mirrored { header: format!("Mcp-Param-{header}"), path }),
+            None => find_mirrored(member, &path, found),
+        }
+    }
+}
+
+/// A value as a header carries it: in Base64 where it is not plain (MCP 2026-07-28, Streamable HTTP, "Value Encoding").
+fn header_text(value: &str) -> String {
+    let plain = value.bytes().all(|b| matches!(b, b' '..=b'~')) && value.trim_matches(' ') == value;
+    let like_a_sentinel = value.starts_with("=?base64?") && value.ends_with("?=");
+    if plain && !like_a_sentinel { value.to_owned() } else { format!("=?base64?{}?=", STANDARD.encode(value)) }
 }
 
 fn parse(json: &[u8]) -> Value {
@@ -214,6 +316,9 @@ impl Answer {
     }
 
     /// Did the tool report an error?
+    ///
+    /// # Panics
+    /// If the request was refused.
     #[must_use]
     #[track_caller]
     pub fn is_error(&self) -> bool {
@@ -221,6 +326,9 @@ impl Answer {
     }
 
     /// The text blocks of the result, joined by line breaks.
+    ///
+    /// # Panics
+    /// If the request was refused.
     #[must_use]
     #[track_caller]
     pub fn text(&self) -> String {
@@ -229,9 +337,13 @@ impl Answer {
     }
 
     /// The structured content; null where there is none.
+    ///
+    /// # Panics
+    /// If the request was refused, or the tool reported an error; the message has its text.
     #[must_use]
     #[track_caller]
     pub fn structured(&self) -> &Value {
+        assert!(!self.is_error(), "no structured content, but an error: {}", self.text());
         &self.result()["structuredContent"]
     }
 
@@ -239,5 +351,252 @@ impl Answer {
     #[must_use]
     pub fn progress(&self) -> &[Value] {
         &self.progress
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt;
+    use std::sync::{LazyLock, Mutex, PoisonError};
+
+    use tracing::field::{Field, Visit};
+    use tracing::span::{Attributes, Id, Record};
+    use tracing::subscriber::with_default;
+    use tracing::{Dispatch, Event, Metadata, Subscriber};
+
+    use super::{Arc, Client, Value, header_text, json};
+    use crate::Tool;
+    use crate::prelude::*;
+
+    // ------------------------------------------------------------------------------------------ what is sent
+
+    #[test]
+    fn only_what_is_not_plain_goes_as_base64() {
+        for plain in ["", "eu", "in the middle", "~!", "=?base64?", "=?BASE64?ZXU=?=", "ZXU="] {
+            assert_eq!(header_text(plain), plain);
+        }
+        for (value, sent) in [
+            (" eu", "=?base64?IGV1?="),
+            ("eu ", "=?base64?ZXUg?="),
+            ("\teu", "=?base64?CWV1?="),
+            ("a\nb", "=?base64?YQpi?="),
+            ("a\u{7f}", "=?base64?YX8=?="),
+            ("Zürich", "=?base64?WsO8cmljaA==?="),
+            ("=?base64?ZXU=?=", "=?base64?PT9iYXNlNjQ/WlhVPT89?="),
+        ] {
+            assert_eq!(header_text(value), sent);
+        }
+    }
+
+    /// Say the headers that came.
+    #[tool(crate = crate)]
+    fn mirrored(
+        #[arg(header = "Region")] region: Option<String>,
+        #[arg(header = "Count")] count: Option<u32>,
+        #[arg(header = "Sure")] sure: Option<bool>,
+        headers: HeaderMap,
+    ) -> String {
+        drop((region, count, sure));
+        let sent = headers.iter().filter(|(name, _)| name.as_str().starts_with("mcp-param-"));
+        let mut sent: Vec<_> = sent.map(|(name, value)| format!("{name}={}", value.to_str().expect("ASCII"))).collect();
+        sent.sort();
+        sent.join(" ")
+    }
+
+    #[tokio::test]
+    async fn arguments_are_mirrored_as_their_tool_wants() {
+        let client = Client::new(&Server::new("test", "0").only([mirrored::tool()]));
+        for (arguments, sent) in [
+            (json!({}), ""),
+            (json!({ "region": null, "count": 7 }), "mcp-param-count=7"),
+            (
+                json!({ "region": "ü", "count": 0, "sure": false }),
+                "mcp-param-count=0 mcp-param-region==?base64?w7w=?= mcp-param-sure=false",
+            ),
+        ] {
+            assert_eq!(client.call("mirrored", arguments).await.text(), sent);
+        }
+        let own = client.clone().header("MCP-PARAM-REGION", "=?base64?ZXU=?=");
+        let answer = own.call("mirrored", json!({ "region": "eu", "sure": true })).await;
+        assert_eq!(answer.text(), "mcp-param-region==?base64?ZXU=?= mcp-param-sure=true");
+        let answer = own.call("mirrored", json!({ "region": "us" })).await;
+        assert_eq!(answer.error_code(), Some(-32020));
+        let answer = client.call("mirrored", json!("no object")).await;
+        assert!(answer.is_error(), "{}", answer.message());
+    }
+
+    /// Only for some.
+    #[tool(crate = crate, hidden, scopes("inside"))]
+    fn hidden(#[arg(header = "Region")] region: String) -> String {
+        region
+    }
+
+    #[tokio::test]
+    async fn a_caller_who_sees_a_hidden_tool_mirrors_for_it() {
+        let client = Client::new(&Server::new("test", "0").only([hidden::tool()]));
+        assert_eq!(client.call("hidden", json!({ "region": "eu" })).await.error_code(), Some(-32602));
+        let client = client.principal(Principal::user("ada").scopes(["inside"]));
+        assert_eq!(client.call("hidden", json!({ "region": "eu" })).await.text(), "eu");
+    }
+
+    #[derive(Clone)]
+    struct Tenant(&'static str);
+
+    /// Whose call this is.
+    #[tool(crate = crate)]
+    fn tenant(tenant: Extension<Tenant>) -> &'static str {
+        tenant.0.0
+    }
+
+    #[tokio::test]
+    async fn extensions_reach_the_tool_in_every_call() {
+        let client = Client::new(&Server::new("test", "0").only([tenant::tool()]));
+        assert!(client.call("tenant", json!({})).await.is_error());
+        let client = client.extension(Tenant("acme"));
+        for _ in 0..2 {
+            assert_eq!(client.call("tenant", json!({})).await.text(), "acme");
+        }
+    }
+
+    // ------------------------------------------------------------------------------------------ what came back
+
+    #[tokio::test]
+    async fn a_server_without_tools_has_an_empty_list() {
+        assert_eq!(Client::new(&Server::new("test", "0").only([])).tools().await, Vec::<Value>::new());
+    }
+
+    /// Count, or do not.
+    #[tool(crate = crate)]
+    fn count(up_to: u8) -> Result<Json<u8>, ToolError> {
+        if up_to > 100 { Err(ToolError::user("I can not count so far.")) } else { Ok(Json(up_to)) }
+    }
+
+    #[tokio::test]
+    async fn structured_content_is_no_errors() {
+        let client = Client::new(&Server::new("test", "0").only([count::tool()]));
+        assert_eq!(client.call("count", json!({ "up_to": 3 })).await.structured(), 3);
+        let answer = client.call("count", json!({ "up_to": 101 })).await;
+        let panic = std::panic::catch_unwind(|| drop(answer.structured().clone())).expect_err("an error is no number");
+        let message = panic.downcast_ref::<String>().expect("a message");
+        assert!(message.contains("I can not count so far."), "{message}");
+    }
+
+    // ------------------------------------------------------------------------------------------ what is logged
+
+    /// Each event as one text: level, message and fields, strings escaped as `tracing_subscriber::fmt` escapes them.
+    #[derive(Debug, Default)]
+    struct Log(Mutex<Vec<String>>);
+
+    struct Line(String);
+
+    impl Visit for Line {
+        fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+            self.0.push_str(&format!(" {field}={value:?}"));
+        }
+    }
+
+    impl Subscriber for Log {
+        fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+            metadata.target().starts_with("mcp_runtime")
+        }
+
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(1)
+        }
+
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+        fn event(&self, event: &Event<'_>) {
+            let mut line = Line(event.metadata().level().to_string());
+            event.record(&mut line);
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(line.0);
+        }
+
+        fn enter(&self, _: &Id) {}
+
+        fn exit(&self, _: &Id) {}
+    }
+
+    /// Calls the tool with a text that is given by the test, and returns what the client and the log read.
+    fn logged(tool: Tool, text: &str) -> (String, Vec<String>) {
+        /// With one dispatcher alone, `tracing` asks the thread that comes first whether an event is wanted at all, which
+        /// may be that of another test.
+        static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(Log::default()));
+        let _second = &*SECOND;
+        let log = Arc::new(Log::default());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        let answer = with_default(Arc::clone(&log), || {
+            let client = Client::new(&Server::new("test", "0").only([tool]));
+            runtime.block_on(client.call(tool.name(), json!({ "text": text })))
+        });
+        let lines = std::mem::take(&mut *log.0.lock().unwrap_or_else(PoisonError::into_inner));
+        (answer.text(), lines)
+    }
+
+    /// The one line that has all of this.
+    fn line<'l>(lines: &'l [String], parts: &[&str]) -> &'l str {
+        let mut found = lines.iter().filter(|line| parts.iter().all(|part| line.contains(part)));
+        match (found.next(), found.next()) {
+            (Some(line), None) => line,
+            _ => panic!("not exactly one line has {parts:?}: {lines:#?}"),
+        }
+    }
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("the archive is closed")]
+    struct Closed(#[source] std::io::Error);
+
+    /// Fail.
+    #[tool(crate = crate)]
+    fn fails(text: String) -> Result<(), ToolError> {
+        Err(Closed(std::io::Error::other(text)).into())
+    }
+
+    /// Tell the model why not.
+    #[tool(crate = crate)]
+    fn declines(text: String) -> Result<(), ToolError> {
+        Err(ToolError::user(text))
+    }
+
+    /// Panic.
+    #[tool(crate = crate)]
+    fn panics(text: String) {
+        panic!("{text}")
+    }
+
+    #[test]
+    fn a_failing_tool_is_logged_with_its_chain() {
+        let (answer, lines) = logged(fails::tool(), "disk 7 is gone");
+        assert!(!answer.contains("archive") && !answer.contains("disk"), "{answer}");
+        let line = line(&lines, &["tool failed"]);
+        assert!(line.starts_with("ERROR ") && line.contains(r#" tool="fails""#), "{line}");
+        assert!(line.contains("the archive is closed: disk 7 is gone"), "{line}");
+    }
+
+    #[test]
+    fn a_panic_is_logged_with_its_tool() {
+        let (answer, lines) = logged(panics::tool(), "disk 7 is gone");
+        assert!(!answer.contains("disk"), "{answer}");
+        let line = line(&lines, &["tool panicked"]);
+        assert!(line.starts_with("ERROR ") && line.contains(r#" tool="panics""#) && line.contains("disk 7 is gone"), "{line}");
+    }
+
+    #[test]
+    fn the_tools_are_counted_and_named_when_the_server_is_built() {
+        let (_, lines) = logged(fails::tool(), "");
+        let line = line(&lines, &["server built"]);
+        assert!(line.starts_with("INFO ") && line.contains(" tools=1") && line.contains("fails"), "{line}");
+    }
+
+    #[test]
+    fn a_text_with_line_breaks_stays_one_line_of_the_log() {
+        for tool in [fails::tool(), declines::tool(), panics::tool()] {
+            let (_, lines) = logged(tool, "first\nERROR second\r\u{1b}[31mthird");
+            let line = line(&lines, &["first", "third"]);
+            assert!(line.contains(tool.name()) && line.contains("ERROR second"), "{line}");
+            assert!(!line.contains(char::is_control), "{line:?}");
+        }
     }
 }

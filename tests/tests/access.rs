@@ -364,8 +364,12 @@ fn shaped(Args(shape): Args<Shape>) -> f64 {
     radius
 }
 
-fn plain(tools: impl IntoIterator<Item = Tool>) -> Server {
+fn without_protection(tools: impl IntoIterator<Item = Tool>) -> Server {
     Server::new("plain", "0").only(tools)
+}
+
+fn plain(tools: impl IntoIterator<Item = Tool>) -> Server {
+    without_protection(tools).allow_anonymous()
 }
 
 fn problems<T>(built: Result<T, Error>) -> Vec<Problem> {
@@ -405,7 +409,7 @@ fn a_missing_state_is_reported_with_tool_and_type() {
     assert_eq!((*state, location.module), ("access::Store", "access"));
     let expected = format!(
         "the tool `stored` takes `store: State<access::Store>`, but the server has no such state: \
-         add `.state(..)` with a `access::Store` (the tool is at {}:{} (access))",
+         add `.state(..)` with a `access::Store`, or `.shared_state(..)` with an `Arc` of it (the tool is at {}:{} (access))",
         location.file, location.line
     );
     assert_eq!(found.to_string(), expected);
@@ -446,7 +450,7 @@ fn arguments_that_are_no_object_are_reported() {
 
 #[test]
 fn a_public_server_that_everyone_may_call_must_say_so() {
-    let public = || plain([open::tool()]).public_url("https://mcp.acme.test/mcp");
+    let public = || without_protection([open::tool()]).public_url("https://mcp.acme.test/mcp");
     let found = problem(public().build());
     assert!(matches!(found, Problem::Unprotected { .. }), "{found:?}");
     assert_eq!(
@@ -457,38 +461,42 @@ fn a_public_server_that_everyone_may_call_must_say_so() {
     assert!(public().allow_anonymous().build().is_ok());
     assert!(public().auth(Auth::chain().with(tokens())).build().is_ok());
     for local in ["http://localhost:8000/mcp", "http://127.0.0.1/mcp", "https://[::1]/mcp"] {
-        assert!(plain([open::tool()]).public_url(local).build().is_ok(), "{local}");
+        assert!(public().public_url(local).allow_anonymous().build().is_ok(), "{local}");
     }
 }
 
 #[test]
 fn a_name_that_others_know_is_as_good_as_a_public_url() {
-    let named = || plain([open::tool()]).allow_host("mcp.acme.test");
+    let named = || without_protection([open::tool()]).allow_host("mcp.acme.test");
     let found = problem(named().build());
-    assert!(found.to_string().starts_with("the server answers to `mcp.acme.test`, but everyone could call it"), "{found}");
+    assert!(
+        found.to_string().starts_with("the router is reached wherever its application listens, but everyone could call it"),
+        "{found}"
+    );
     assert!(named().allow_anonymous().build().is_ok());
-    assert!(plain([open::tool()]).allow_host("localhost:8000").build().is_ok());
+    let router = problem(without_protection([open::tool()]).allow_host("localhost:8000").build());
+    assert!(router.to_string().starts_with("the router is reached wherever its application listens, but everyone"), "{router}");
 }
 
 #[tokio::test]
 async fn a_bind_that_others_reach_needs_a_public_url_and_protection() {
     const REACHED: &str = "the server listens on 0.0.0.0:0, which other machines reach";
     let no_url = format!(
-        "{REACHED}, but has no public URL, so it could not tell its own `Host` from a forged one: add `.public_url(\"https://..\")`"
+        "{REACHED}, but has no public URL, so it could not tell its own `Host` from a forged one: add `.public_url(\"https://..\")`, or `.allow_host(..)` with the name that clients use"
     );
     let unprotected = format!("{REACHED}, but everyone could call it: add `.auth(..)`, or `.allow_anonymous()` if that is meant");
     let bind = |server: Server| async { server.bind("0.0.0.0:0").await };
     let texts = |found: Vec<Problem>| found.iter().map(ToString::to_string).collect::<Vec<_>>();
 
-    let found = problems(bind(plain([open::tool()])).await);
+    let found = problems(bind(without_protection([open::tool()])).await);
     assert!(matches!(found[..], [Problem::NoPublicUrl { .. }, Problem::Unprotected { .. }]), "{found:?}");
     assert_eq!(texts(found), [no_url.clone(), unprotected.clone()]);
 
-    let with_url = || plain([open::tool()]).public_url("https://mcp.acme.test/mcp");
+    let with_url = || without_protection([open::tool()]).public_url("https://mcp.acme.test/mcp");
     assert_eq!(texts(problems(bind(with_url()).await)), std::slice::from_ref(&unprotected));
-    assert_eq!(texts(problems(bind(plain([open::tool()]).allow_anonymous()).await)), std::slice::from_ref(&no_url));
-    assert_eq!(texts(problems(bind(plain([open::tool()]).auth(Auth::chain().with(tokens()))).await)), [no_url]);
-    let local_url = plain([open::tool()]).public_url("http://localhost:8000/mcp");
+    assert_eq!(texts(problems(bind(without_protection([open::tool()]).allow_anonymous()).await)), std::slice::from_ref(&no_url));
+    assert_eq!(texts(problems(bind(without_protection([open::tool()]).auth(Auth::chain().with(tokens()))).await)), [no_url]);
+    let local_url = without_protection([open::tool()]).public_url("http://localhost:8000/mcp");
     assert_eq!(texts(problems(bind(local_url).await)), [unprotected], "the URL does not change what the socket reaches");
 
     assert!(bind(with_url().allow_anonymous()).await.is_ok());
@@ -498,10 +506,10 @@ async fn a_bind_that_others_reach_needs_a_public_url_and_protection() {
 #[tokio::test]
 async fn every_address_but_loopback_is_reached_by_others() {
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0", "[2001:db8::1]:0", "[::ffff:192.0.2.1]:0"] {
-        let refused = plain([open::tool()]).bind(address).await.err();
+        let refused = without_protection([open::tool()]).bind(address).await.err();
         assert!(matches!(refused, Some(Error::Config(_))), "{address}: {refused:?}");
     }
-    assert!(plain([open::tool()]).bind("127.0.0.1:0").await.is_ok());
+    assert!(without_protection([open::tool()]).bind("127.0.0.1:0").await.is_ok());
 }
 
 #[tokio::test]
@@ -530,14 +538,14 @@ fn settings_out_of_bounds_are_reported_with_what_is_allowed() {
     let huge = usize::MAX.to_string();
     for (server, setting, value, allowed) in [
         (s().timeout(Duration::ZERO), "timeout", "0", SOME),
-        (s().read_timeout(Duration::ZERO), "read_timeout", "0", SOME),
+        (s().client_timeout(Duration::ZERO), "client_timeout", "0", SOME),
         (s().max_result_bytes(0), "max_result_bytes", "0", SOME),
         (s().max_body_bytes(0), "max_body_bytes", "0", SOME),
         (s().max_concurrent_calls(0), "max_concurrent_calls", "0", SOME),
         (s().max_connections(0), "max_connections", "0", SOME),
         (s().max_concurrent_calls(usize::MAX), "max_concurrent_calls", &huge, NUMBER),
         (s().max_connections(usize::MAX), "max_connections", &huge, NUMBER),
-        (Server::new("", "0").only([open::tool()]), "name", "", "a name that clients can show"),
+        (Server::new("", "0").only([open::tool()]).allow_anonymous(), "name", "", "a name that clients can show"),
         (s().tags(["weather"]), "tags", "weather", TAG),
         (s().allow_host("https://a.test"), "allow_host", "https://a.test", HOST),
         (s().allow_host("a.test/x"), "allow_host", "a.test/x", HOST),
@@ -558,14 +566,14 @@ fn settings_out_of_bounds_are_reported_with_what_is_allowed() {
         (s().path(""), "path", "", PATH),
     ] {
         let found = problem(server.build());
-        assert_eq!(found.to_string(), format!("{setting} is `{value}`: {allowed}"));
+        assert_eq!(found.to_string(), format!("{setting} is `{value}`; it must be {allowed}"));
         assert!(matches!(found, Problem::Setting { setting: named, .. } if named == setting), "{found:?}");
     }
 }
 
 #[test]
 fn durations_of_any_length_are_taken() {
-    let server = plain([open::tool()]).timeout(Duration::MAX).read_timeout(Duration::MAX).drain_timeout(Duration::MAX);
+    let server = plain([open::tool()]).timeout(Duration::MAX).client_timeout(Duration::MAX).drain_timeout(Duration::MAX);
     assert!(server.build().is_ok());
 }
 

@@ -28,11 +28,15 @@ fn echo(message: String) -> String {
 }
 
 fn server() -> Server {
+    without_protection().allow_anonymous()
+}
+
+fn without_protection() -> Server {
     Server::new("guarded", "0").only([echo::tool()])
 }
 
 fn with_token() -> Server {
-    server().auth(Auth::chain().with(StaticTokens::new().token(TOKEN, Principal::user("ci"))))
+    without_protection().auth(Auth::chain().with(StaticTokens::new().token(TOKEN, Principal::user("ci"))))
 }
 
 fn call() -> HttpCall {

@@ -33,7 +33,7 @@ fn mirrored(
 }
 
 fn server() -> Router {
-    router(Server::new("headers", "0").only([echo::tool(), mirrored::tool()]))
+    router(Server::new("headers", "0").only([echo::tool(), mirrored::tool()]).allow_anonymous())
 }
 
 fn echo_call() -> HttpCall {

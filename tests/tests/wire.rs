@@ -107,7 +107,7 @@ fn ship(address: Address, speed: Option<Speed>) -> String {
 }
 
 fn acme() -> Router {
-    router(Server::new("acme-parts", "2.1.0").title("ACME").instructions("Order parts.").only([
+    router(Server::new("acme-parts", "2.1.0").allow_anonymous().title("ACME").instructions("Order parts.").only([
         echo::tool(),
         find_part::tool(),
         mirrored::tool(),
@@ -155,7 +155,7 @@ async fn discover_names_version_capabilities_and_server() {
 
 #[tokio::test]
 async fn a_server_without_tools_does_not_advertise_them() {
-    let empty = router(Server::new("empty", "0").only([]));
+    let empty = router(Server::new("empty", "0").allow_anonymous().only([]));
     let answer = HttpCall::new("server/discover", json!({})).send(&empty).await;
     assert_eq!(answer.json()["result"]["capabilities"], json!({}));
     for call in [HttpCall::list(), echo_call()] {

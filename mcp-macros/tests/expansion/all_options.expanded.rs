@@ -1,7 +1,7 @@
 #[allow(clippy::needless_pass_by_value)]
 /// Forgets everything.
 #[cfg(feature = "danger")]
-fn forget() {}
+async fn forget() {}
 #[cfg(feature = "danger")]
 /// The tool `admin.forget`: `forget::tool()` names it where a server lists its tools.
 #[allow(non_camel_case_types, dead_code, missing_debug_implementations, unreachable_pub)]
@@ -29,7 +29,9 @@ const _: () = {
             }
         };
         ::std::boxed::Box::pin(async move {
-            <() as ::mcp_runtime::__private::IntoToolResult>::into_outcome(forget())
+            <() as ::mcp_runtime::__private::IntoToolResult>::into_tool_result(
+                forget().await,
+            )
         })
     }
     static __DEFINITION: ::mcp_runtime::__private::ToolDefinition = ::mcp_runtime::__private::ToolDefinition {
@@ -63,7 +65,7 @@ const _: () = {
             ("on", "true"),
         ],
         input_schema: <__Arguments as ::mcp_runtime::__private::schemars::JsonSchema>::json_schema,
-        refuses_unknown: true,
+        plain: true,
         output_schema: <() as ::mcp_runtime::__private::IntoToolResult>::output_schema,
         injected: &[],
         call: __call,

@@ -16,4 +16,4 @@
     icons("https://example.com/forget.png"),
     meta("com.example/level" = 3, "com.example/owner" = "ops \"A\"", "ratio" = -0.5, "on" = true),
 )]
-fn forget() {}
+async fn forget() {}

@@ -34,7 +34,7 @@ const _: () = {
             };
             <Vec<
                 Content,
-            > as ::mcp_runtime::__private::IntoToolResult>::into_outcome(
+            > as ::mcp_runtime::__private::IntoToolResult>::into_tool_result(
                 search(::mcp_runtime::Args(__arguments), __injected_1).await,
             )
         })
@@ -58,7 +58,7 @@ const _: () = {
         icons: &[],
         meta: &[],
         input_schema: <Query as ::mcp_runtime::__private::schemars::JsonSchema>::json_schema,
-        refuses_unknown: false,
+        plain: false,
         output_schema: <Vec<
             Content,
         > as ::mcp_runtime::__private::IntoToolResult>::output_schema,

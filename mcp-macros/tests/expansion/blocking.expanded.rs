@@ -43,11 +43,11 @@ const _: () = {
                     return ::mcp_runtime::__private::rejected(error);
                 }
             };
-            <String as ::mcp_runtime::__private::IntoToolResult>::into_outcome(
-                ::mcp_runtime::__private::run_blocking(move || hash(
-                        __arguments.text,
-                        __injected_1,
-                    ))
+            <String as ::mcp_runtime::__private::IntoToolResult>::into_tool_result(
+                ::mcp_runtime::__private::run_blocking(
+                        __context,
+                        move || hash(__arguments.text, __injected_1),
+                    )
                     .await,
             )
         })
@@ -71,7 +71,7 @@ const _: () = {
         icons: &[],
         meta: &[],
         input_schema: <__Arguments as ::mcp_runtime::__private::schemars::JsonSchema>::json_schema,
-        refuses_unknown: true,
+        plain: true,
         output_schema: <String as ::mcp_runtime::__private::IntoToolResult>::output_schema,
         injected: &[
             ::mcp_runtime::__private::Injected {

@@ -69,7 +69,7 @@ const _: () = {
             }
         };
         ::std::boxed::Box::pin(async move {
-            <String as ::mcp_runtime::__private::IntoToolResult>::into_outcome(
+            <String as ::mcp_runtime::__private::IntoToolResult>::into_tool_result(
                 weather(
                     __arguments.city,
                     __arguments.days,
@@ -99,7 +99,7 @@ const _: () = {
         icons: &[],
         meta: &[],
         input_schema: <__Arguments as ::mcp_runtime::__private::schemars::JsonSchema>::json_schema,
-        refuses_unknown: true,
+        plain: false,
         output_schema: <String as ::mcp_runtime::__private::IntoToolResult>::output_schema,
         injected: &[],
         call: __call,

@@ -82,7 +82,7 @@ const _: () = {
             <Result<
                 String,
                 ToolError,
-            > as ::mcp_runtime::__private::IntoToolResult>::into_outcome(
+            > as ::mcp_runtime::__private::IntoToolResult>::into_tool_result(
                 refund(
                         __arguments.order,
                         __injected_1,
@@ -113,7 +113,7 @@ const _: () = {
         icons: &[],
         meta: &[],
         input_schema: <__Arguments as ::mcp_runtime::__private::schemars::JsonSchema>::json_schema,
-        refuses_unknown: true,
+        plain: true,
         output_schema: <Result<
             String,
             ToolError,

@@ -36,7 +36,7 @@ const _: () = {
             }
         };
         ::std::boxed::Box::pin(async move {
-            <String as ::mcp_runtime::__private::IntoToolResult>::into_outcome(
+            <String as ::mcp_runtime::__private::IntoToolResult>::into_tool_result(
                 hello(__arguments.name, __arguments.times).await,
             )
         })
@@ -60,7 +60,7 @@ const _: () = {
         icons: &[],
         meta: &[],
         input_schema: <__Arguments as ::mcp_runtime::__private::schemars::JsonSchema>::json_schema,
-        refuses_unknown: true,
+        plain: true,
         output_schema: <String as ::mcp_runtime::__private::IntoToolResult>::output_schema,
         injected: &[],
         call: __call,

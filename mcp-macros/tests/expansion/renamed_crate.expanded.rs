@@ -20,7 +20,7 @@ const _: () = {
             }
         };
         ::std::boxed::Box::pin(async move {
-            <() as ::my_mcp::__private::IntoToolResult>::into_outcome(
+            <() as ::my_mcp::__private::IntoToolResult>::into_tool_result(
                 renamed(::my_mcp::Args(__arguments)),
             )
         })
@@ -44,7 +44,7 @@ const _: () = {
         icons: &[],
         meta: &[],
         input_schema: <Query as ::my_mcp::__private::schemars::JsonSchema>::json_schema,
-        refuses_unknown: false,
+        plain: false,
         output_schema: <() as ::my_mcp::__private::IntoToolResult>::output_schema,
         injected: &[],
         call: __call,

@@ -31,7 +31,7 @@ const _: () = {
             <Result<
                 Json<Forecast>,
                 std::io::Error,
-            > as ::mcp_runtime::__private::IntoToolResult>::into_outcome(
+            > as ::mcp_runtime::__private::IntoToolResult>::into_tool_result(
                 structured().await,
             )
         })
@@ -55,7 +55,7 @@ const _: () = {
         icons: &[],
         meta: &[],
         input_schema: <__Arguments as ::mcp_runtime::__private::schemars::JsonSchema>::json_schema,
-        refuses_unknown: true,
+        plain: true,
         output_schema: <Result<
             Json<Forecast>,
             std::io::Error,
@@ -109,7 +109,7 @@ const _: () = {
             }
         };
         ::std::boxed::Box::pin(async move {
-            <u64 as ::mcp_runtime::__private::IntoToolResult>::into_outcome(number())
+            <u64 as ::mcp_runtime::__private::IntoToolResult>::into_tool_result(number())
         })
     }
     static __DEFINITION: ::mcp_runtime::__private::ToolDefinition = ::mcp_runtime::__private::ToolDefinition {
@@ -131,7 +131,7 @@ const _: () = {
         icons: &[],
         meta: &[],
         input_schema: <__Arguments as ::mcp_runtime::__private::schemars::JsonSchema>::json_schema,
-        refuses_unknown: true,
+        plain: true,
         output_schema: <u64 as ::mcp_runtime::__private::IntoToolResult>::output_schema,
         injected: &[],
         call: __call,

@@ -42,7 +42,7 @@ const _: () = {
             }
         };
         ::std::boxed::Box::pin(async move {
-            <&'static str as ::mcp_runtime::__private::IntoToolResult>::into_outcome(
+            <&'static str as ::mcp_runtime::__private::IntoToolResult>::into_tool_result(
                 ping(__arguments.rest),
             )
         })
@@ -66,7 +66,7 @@ const _: () = {
         icons: &[],
         meta: &[],
         input_schema: <__Arguments as ::mcp_runtime::__private::schemars::JsonSchema>::json_schema,
-        refuses_unknown: false,
+        plain: false,
         output_schema: <&'static str as ::mcp_runtime::__private::IntoToolResult>::output_schema,
         injected: &[],
         call: __call,

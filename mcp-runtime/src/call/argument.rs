@@ -34,7 +34,8 @@ pub struct Args<T>(pub T);
     message = "`{Self}` can not be an argument of a tool",
     label = "not an argument",
     note = "an argument needs `serde::Deserialize` and `schemars::JsonSchema`: put `#[data]` on the type, or derive both",
-    note = "if the server shall fill it in (state, caller, an extractor behind a type alias): write `#[inject]` before the parameter"
+    note = "what the server was given with `.state(..)` is `State<T>`, not `T` or `Arc<T>`",
+    note = "if the server shall fill it in by an extractor of yours, or behind a type alias: write `#[inject]` before the parameter"
 )]
 pub trait Argument<Marker> {}
 
@@ -76,44 +77,29 @@ impl<'a> RawArguments<'a> {
     pub fn parse<T: DeserializeOwned>(self) -> Result<T, Outcome> {
         let text = self.text.unwrap_or("{}");
         // serde's structs also read arrays, by position; the schema says an object.
-        if !text.trim_ascii_start().starts_with('{') {
-            return Err(self.reject(&self.problems(text)));
+        let is_object = text.trim_ascii_start().starts_with('{');
+        if is_object
+            && !self.schema.asserts_more_than_types()
+            && let Ok(arguments) = serde_json::from_str(text)
+        {
+            return Ok(arguments);
         }
-        if self.schema.asserts_more_than_types() {
-            let problems = self.problems(text);
-            if !problems.is_empty() {
-                return Err(self.reject(&problems));
-            }
-        }
-        serde_json::from_str(text).or_else(|_| self.explain(text))
+        self.parse_checked(text)
     }
 
-    fn problems(&self, text: &str) -> Vec<Problem> {
-        match serde_json::from_str(text) {
-            Ok(value) => self.schema.problems(&value),
-            // The envelope's scan found it to be JSON; what remains are the bounds of the parser.
-            Err(_) => vec![Problem::new("", "nested too deeply, or a number is out of range")],
+    /// Reads arguments that their type alone does not vouch for, or does not take.
+    fn parse_checked<T: DeserializeOwned>(&self, text: &str) -> Result<T, Outcome> {
+        let mut value = match serde_json::from_str(text) {
+            Ok(WholeNumbers(value)) => value,
+            Err(error) => return Err(self.reject(&[Problem::unreadable(&error)])),
+        };
+        self.schema.drop_nulls(&mut value);
+        let problems = self.schema.problems(&value);
+        if !problems.is_empty() {
+            return Err(self.reject(&problems));
         }
-    }
-
-    /// Finds out what a failed parse stumbled over.
-    fn explain<T: DeserializeOwned>(&self, text: &str) -> Result<T, Outcome> {
-        let mut problems = self.problems(text);
-        if problems.is_empty() {
-            // JSON Schema counts `1.0` as an integer, and some clients write integers so.
-            if let Ok(WholeNumbers(value)) = serde_json::from_str(text)
-                && let Ok(arguments) = T::deserialize(value)
-            {
-                return Ok(arguments);
-            }
-            // The type is stricter than its schema: a custom `Deserialize`, or a name that is given twice.
-            let mut deserializer = serde_json::Deserializer::from_str(text);
-            match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
-                Ok(arguments) => return Ok(arguments),
-                Err(error) => problems.push(Problem::from_serde(&error)),
-            }
-        }
-        Err(self.reject(&problems))
+        // The type may still be stricter than its schema: a custom `Deserialize`.
+        serde_path_to_error::deserialize(value).map_err(|error| self.reject(&[Problem::from_serde(&error)]))
     }
 
     fn reject(&self, problems: &[Problem]) -> Outcome {
@@ -126,6 +112,6 @@ impl<'a> RawArguments<'a> {
         if problems.len() > MAX_REPORTED {
             report.push_str(&format!("\n- and {} more", problems.len() - MAX_REPORTED));
         }
-        Outcome::Complete(ToolResult::error(report))
+        Ok(ToolResult::error(report))
     }
 }

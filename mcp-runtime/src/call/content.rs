@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
 /// One block of a tool's answer.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Content {
@@ -29,10 +29,19 @@ impl Content {
     pub fn text(text: impl Into<String>) -> Self {
         Self::Text { text: text.into() }
     }
+
+    /// The text, if this is a block of text.
+    #[must_use]
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text { text } => Some(text),
+            Self::Image(_) | Self::Audio(_) | Self::ResourceLink(_) | Self::Resource(_) => None,
+        }
+    }
 }
 
 /// A picture, in base64.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Image {
     data: String,
@@ -49,10 +58,22 @@ impl Image {
     pub fn png(bytes: impl AsRef<[u8]>) -> Self {
         Self::new(bytes, "image/png")
     }
+
+    /// The file's bytes, in base64.
+    #[must_use]
+    pub fn data(&self) -> &str {
+        &self.data
+    }
+
+    /// The media type.
+    #[must_use]
+    pub fn mime_type(&self) -> &str {
+        &self.mime_type
+    }
 }
 
 /// A sound, in base64.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Audio {
     data: String,
@@ -64,10 +85,22 @@ impl Audio {
     pub fn new(bytes: impl AsRef<[u8]>, mime_type: impl Into<String>) -> Self {
         Self { data: STANDARD.encode(bytes), mime_type: mime_type.into() }
     }
+
+    /// The file's bytes, in base64.
+    #[must_use]
+    pub fn data(&self) -> &str {
+        &self.data
+    }
+
+    /// The media type.
+    #[must_use]
+    pub fn mime_type(&self) -> &str {
+        &self.mime_type
+    }
 }
 
 /// A pointer to a resource.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ResourceLink {
     uri: String,
@@ -106,16 +139,46 @@ impl ResourceLink {
         self.mime_type = Some(mime_type.into());
         self
     }
+
+    /// The URI.
+    #[must_use]
+    pub fn get_uri(&self) -> &str {
+        &self.uri
+    }
+
+    /// The resource's name.
+    #[must_use]
+    pub fn get_name(&self) -> &str {
+        &self.name
+    }
+
+    /// The title, if there is one.
+    #[must_use]
+    pub fn get_title(&self) -> Option<&str> {
+        self.title.as_deref()
+    }
+
+    /// The description, if there is one.
+    #[must_use]
+    pub fn get_description(&self) -> Option<&str> {
+        self.description.as_deref()
+    }
+
+    /// The media type, if it was said.
+    #[must_use]
+    pub fn get_mime_type(&self) -> Option<&str> {
+        self.mime_type.as_deref()
+    }
 }
 
 /// A resource, contents included.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct EmbeddedResource {
     resource: ResourceContents,
 }
 
 /// The contents of a resource: text, or bytes in base64.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ResourceContents {
     uri: String,
@@ -125,7 +188,7 @@ pub struct ResourceContents {
     body: Body,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 enum Body {
     Text(String),
@@ -148,6 +211,44 @@ impl EmbeddedResource {
     pub fn mime_type(mut self, mime_type: impl Into<String>) -> Self {
         self.resource.mime_type = Some(mime_type.into());
         self
+    }
+
+    /// What is in it.
+    #[must_use]
+    pub fn contents(&self) -> &ResourceContents {
+        &self.resource
+    }
+}
+
+impl ResourceContents {
+    /// The URI.
+    #[must_use]
+    pub fn uri(&self) -> &str {
+        &self.uri
+    }
+
+    /// The media type, if it was said.
+    #[must_use]
+    pub fn mime_type(&self) -> Option<&str> {
+        self.mime_type.as_deref()
+    }
+
+    /// The text, if it is a resource of text.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        match &self.body {
+            Body::Text(text) => Some(text),
+            Body::Blob(_) => None,
+        }
+    }
+
+    /// The bytes in base64, if it is a resource of bytes.
+    #[must_use]
+    pub fn blob(&self) -> Option<&str> {
+        match &self.body {
+            Body::Blob(base64) => Some(base64),
+            Body::Text(_) => None,
+        }
     }
 }
 

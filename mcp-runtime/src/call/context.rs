@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use http::{Extensions, HeaderMap};
 use mcp_auth::Principal;
 use serde_json::value::RawValue;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 use super::outbox::Outbox;
@@ -52,16 +53,17 @@ pub(crate) struct RequestMeta {
 pub(crate) struct States(HashMap<TypeId, Arc<dyn Any + Send + Sync>>);
 
 impl States {
-    pub(crate) fn insert<T: Send + Sync + 'static>(&mut self, value: Arc<T>) {
-        self.0.insert(TypeId::of::<T>(), value);
+    pub(crate) fn insert<T: ?Sized + Send + Sync + 'static>(&mut self, value: Arc<T>) {
+        // In an `Arc` of its own, since `T` may be a trait object.
+        self.0.insert(TypeId::of::<T>(), Arc::new(value));
     }
 
     pub(crate) fn contains(&self, id: TypeId) -> bool {
         self.0.contains_key(&id)
     }
 
-    fn get<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
-        Arc::clone(self.0.get(&TypeId::of::<T>())?).downcast().ok()
+    fn get<T: ?Sized + Send + Sync + 'static>(&self) -> Option<Arc<T>> {
+        self.0.get(&TypeId::of::<T>())?.downcast_ref().cloned()
     }
 }
 
@@ -80,6 +82,8 @@ pub(crate) struct CallState {
     pub(crate) headers: HeaderMap,
     pub(crate) extensions: Extensions,
     pub(crate) meta: RequestMeta,
+    /// The call's place among those that may run at once.
+    pub(crate) _slot: Option<OwnedSemaphorePermit>,
 }
 
 #[derive(Debug)]
@@ -110,6 +114,7 @@ impl Context {
             headers: HeaderMap::new(),
             extensions: Extensions::new(),
             meta: RequestMeta::default(),
+            _slot: None,
         })
     }
 
@@ -141,7 +146,7 @@ impl Context {
 
     /// A state the server was given, by type.
     #[must_use]
-    pub fn state<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
+    pub fn state<T: ?Sized + Send + Sync + 'static>(&self) -> Option<Arc<T>> {
         self.0.facts.states.get()
     }
 

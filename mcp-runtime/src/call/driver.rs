@@ -1,6 +1,5 @@
 //! Drives one call: polls the handler's future, catches panics, keeps time, and hands out progress.
 
-use std::any::Any;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -53,10 +52,7 @@ impl Running {
     /// Starts a call: `start` parses the arguments and makes the future. A panic in it is an answer like any other.
     pub(crate) fn start(context: Context, limits: Limits, start: impl FnOnce(Context) -> CallFuture) -> Self {
         let for_call = context.clone();
-        let call = catch_unwind(AssertUnwindSafe(|| start(for_call))).unwrap_or_else(|panic| {
-            let outcome = panicked(context.tool_name(), panic.as_ref());
-            Box::pin(std::future::ready(outcome))
-        });
+        let call = guarded(&context, || start(for_call)).unwrap_or_else(|masked| Box::pin(std::future::ready(Ok(masked))));
         Self { context, call: Some(Call(call)), limits, timer: None, streaming: false, done: None }
     }
 
@@ -74,11 +70,9 @@ impl Running {
             return Poll::Ready(Event::Done(done));
         }
         let Some(Call(call)) = &mut self.call else { return Poll::Pending };
-        let tool = self.context.tool_name();
-        let polled = catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(cx)));
-        let outcome = match polled {
+        let outcome = match guarded(&self.context, || call.as_mut().poll(cx)) {
             Ok(Poll::Ready(outcome)) => outcome,
-            Err(panic) => panicked(tool, panic.as_ref()),
+            Err(masked) => Ok(masked),
             Ok(Poll::Pending) => {
                 // Most calls end in their first poll; only the others pay for a timer.
                 let timeout = self.limits.timeout;
@@ -87,10 +81,8 @@ impl Running {
                     return Poll::Ready(Event::Progress(ready!(self.poll_outbox(cx))));
                 }
                 self.context.cancel();
-                tracing::warn!(target: "mcp_runtime::tool", tool, ?timeout, "tool timed out");
-                Outcome::Complete(ToolResult::error(format!(
-                    "The tool did not finish within its limit of {timeout:?} and was stopped."
-                )))
+                tracing::warn!(target: "mcp_runtime::tool", tool = self.context.tool_name(), ?timeout, "tool timed out");
+                Ok(ToolResult::error(format!("The tool did not finish within its limit of {timeout:?}.")))
             }
         };
         self.finish(outcome)
@@ -103,12 +95,13 @@ impl Running {
     }
 
     fn finish(&mut self, outcome: Outcome) -> Poll<Event> {
-        drop_quietly(self.call.take(), self.context.tool_name());
-        let result = match outcome {
-            Outcome::Complete(result) => result,
-            Outcome::Failed(error) => failed(self.context.tool_name(), &error),
-        };
-        let result = result.limited(self.limits.max_result_bytes);
+        let call = self.call.take();
+        // Destructors, and the text of the tool's own error, are the user's code as well.
+        let finished = guarded(&self.context, || {
+            drop(call);
+            outcome.unwrap_or_else(|error| failed(self.context.tool_name(), &error))
+        });
+        let result = finished.unwrap_or_else(|masked| masked).limited(self.limits.max_result_bytes);
         match self.context.outbox().close() {
             Some(progress) if self.streaming => {
                 self.done = Some(result);
@@ -123,35 +116,47 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         if let Some(call) = self.call.take() {
-            let tool = self.context.tool_name();
-            tracing::debug!(target: "mcp_runtime::tool", tool, "call cancelled: the client went away");
+            tracing::debug!(target: "mcp_runtime::tool", tool = self.context.tool_name(), "call cancelled: the client went away");
             self.context.cancel();
-            drop_quietly(Some(call), tool);
+            // What a panicking destructor would have answered, nobody reads.
+            let _ = guarded(&self.context, || drop(call));
         }
     }
 }
 
-/// A destructor may panic as well.
-fn drop_quietly(call: Option<Call>, tool: &'static str) {
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(call))) {
-        panicked(tool, panic.as_ref());
-    }
-}
-
-fn panicked(tool: &'static str, panic: &(dyn Any + Send)) -> Outcome {
+/// Runs the user's code. A panic in it is logged, cancels the call's token, and is answered with the masked result.
+fn guarded<T>(context: &Context, code: impl FnOnce() -> T) -> Result<T, ToolResult> {
+    let panic = match catch_unwind(AssertUnwindSafe(code)) {
+        Ok(value) => return Ok(value),
+        Err(panic) => panic,
+    };
     let message = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    tracing::error!(target: "mcp_runtime::tool", tool, panic = message.unwrap_or("no message"), "tool panicked");
-    Outcome::Complete(ToolResult::error(MASKED))
+    let (tool, message) = (context.tool_name(), message.unwrap_or("no message"));
+    tracing::error!(target: "mcp_runtime::tool", tool, panic = message, "tool panicked");
+    context.cancel();
+    // What was thrown may itself panic when it is dropped; then it is better forgotten.
+    if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+        std::mem::forget(second);
+    }
+    Err(ToolResult::error(MASKED))
 }
 
+/// Errors quote what clients sent: as strings, the log escapes their line breaks.
 fn failed(tool: &'static str, error: &ToolError) -> ToolResult {
+    let chain = error.to_string();
+    let error_text = chain.as_str();
     match error.user_message() {
+        // The message alone tells the log nothing new; a cause behind it does.
+        Some(message) if message == error_text => {
+            tracing::debug!(target: "mcp_runtime::tool", tool, error = error_text, "tool answered with an error");
+            ToolResult::error(message)
+        }
         Some(message) => {
-            tracing::debug!(target: "mcp_runtime::tool", tool, %error, "tool answered with an error");
+            tracing::warn!(target: "mcp_runtime::tool", tool, error = error_text, "tool answered with an error");
             ToolResult::error(message)
         }
         None => {
-            tracing::error!(target: "mcp_runtime::tool", tool, %error, "tool failed");
+            tracing::error!(target: "mcp_runtime::tool", tool, error = error_text, "tool failed");
             ToolResult::error(MASKED)
         }
     }

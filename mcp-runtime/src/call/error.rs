@@ -8,29 +8,43 @@ use std::fmt;
 ///
 /// Put it anywhere in a chain of errors (as the error itself, or as the `source()` of another one): when the chain reaches a
 /// tool's `?`, this message is what the model reads. An error without one in its chain is logged whole and masked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UserError(Cow<'static, str>);
+#[derive(Debug)]
+pub struct UserError {
+    message: Cow<'static, str>,
+    cause: Option<Box<dyn Error + Send + Sync>>,
+}
 
 impl UserError {
     /// An error that says `message` to the model. Do not put internals into it.
     pub fn new(message: impl Into<Cow<'static, str>>) -> Self {
-        Self(message.into())
+        Self { message: message.into(), cause: None }
+    }
+
+    /// With what led to it. It is logged, with its chain; the model does not see it.
+    #[must_use]
+    pub fn caused_by(mut self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.cause = Some(cause.into());
+        self
     }
 
     /// The message.
     #[must_use]
     pub fn message(&self) -> &str {
-        &self.0
+        &self.message
     }
 }
 
 impl fmt::Display for UserError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.message)
     }
 }
 
-impl Error for UserError {}
+impl Error for UserError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.cause.as_deref().map(|cause| cause as _)
+    }
+}
 
 /// What a tool fails with.
 ///
@@ -120,5 +134,7 @@ mod tests {
         assert_eq!(error.user_message(), None);
         let error = ToolError::from(Storage(UserError::new("full")));
         assert_eq!(error.to_string(), "storage failed: full");
+        let error = ToolError::from(UserError::new("No such note.").caused_by(std::io::Error::other("ENOENT")));
+        assert_eq!((error.user_message(), error.to_string().as_str()), (Some("No such note."), "No such note.: ENOENT"));
     }
 }

@@ -37,6 +37,7 @@ use super::{Context, ToolError};
     message = "`{Self}` can not be injected into a tool",
     label = "the server does not know how to make this",
     note = "injected are `Context`, `State<T>`, `Principal`, `Option<Principal>`, `HeaderMap`, `Extension<T>`, `CancellationToken`",
+    note = "what the server was given with `.state(..)` is `State<T>`, not `T` or `Arc<T>`",
     note = "for your own type: implement `FromContext` for it"
 )]
 pub trait FromContext: Sized {
@@ -67,8 +68,9 @@ pub enum Requirement {
     Principal,
 }
 
-/// What the server was given with [`Server::state`](crate::Server::state). A server without it does not build.
-pub struct State<T>(pub Arc<T>);
+/// What the server was given with [`Server::state`](crate::Server::state), or as a trait object with
+/// [`Server::shared_state`](crate::Server::shared_state): `State<dyn Repository>`. A server without it does not build.
+pub struct State<T: ?Sized>(pub Arc<T>);
 
 impl<T> State<T> {
     /// Wraps a value, for calling a tool function in a unit test.
@@ -77,13 +79,13 @@ impl<T> State<T> {
     }
 }
 
-impl<T> Clone for State<T> {
+impl<T: ?Sized> Clone for State<T> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-impl<T> Deref for State<T> {
+impl<T: ?Sized> Deref for State<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -91,13 +93,13 @@ impl<T> Deref for State<T> {
     }
 }
 
-impl<T: fmt::Debug> fmt::Debug for State<T> {
+impl<T: ?Sized + fmt::Debug> fmt::Debug for State<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("State").field(&self.0).finish()
+        f.debug_tuple("State").field(&&*self.0).finish()
     }
 }
 
-impl<T: Send + Sync + 'static> FromContext for State<T> {
+impl<T: ?Sized + Send + Sync + 'static> FromContext for State<T> {
     async fn from_context(ctx: &Context) -> Result<Self, ToolError> {
         ctx.state::<T>().map(Self).ok_or_else(|| format!("no state of type `{}`", type_name::<T>()).into())
     }

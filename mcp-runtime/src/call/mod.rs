@@ -10,7 +10,7 @@ mod outbox;
 mod result;
 
 pub use argument::{Args, Argument, RawArguments};
-pub use content::{Audio, Content, EmbeddedResource, Image, ResourceContents, ResourceLink};
+pub use content::{Audio, Content, EmbeddedResource, Image, ResourceLink};
 pub(crate) use context::{CallState, Capabilities, RequestMeta, States};
 pub use context::{Capability, Context};
 pub(crate) use driver::{Event, Limits, Running};
@@ -22,14 +22,8 @@ pub use result::{IntoToolResult, Json, ToolResult};
 
 use std::pin::Pin;
 
-/// How a tool call ended.
-#[derive(Debug)]
-pub enum Outcome {
-    /// The tool answered; the result may itself report an error to the model.
-    Complete(ToolResult),
-    /// The tool failed.
-    Failed(ToolError),
-}
+/// How a tool call ended. What the tool answered may itself report an error to the model.
+pub type Outcome = Result<ToolResult, ToolError>;
 
 /// A call that is under way.
 pub type CallFuture = Pin<Box<dyn Future<Output = Outcome> + Send + 'static>>;

@@ -68,6 +68,31 @@ impl ToolResult {
         self
     }
 
+    /// With structured content, and what else it holds as it is: for answers that add pictures or metadata to a value.
+    ///
+    /// # Errors
+    /// The value can not be written as JSON.
+    pub fn structured<T: Serialize>(mut self, value: &T) -> Result<Self, ToolError> {
+        self.structured = Some(serde_json::to_string(value)?);
+        Ok(self)
+    }
+
+    /// Does it tell the model that the call went wrong?
+    #[must_use]
+    pub fn is_error(&self) -> bool {
+        self.is_error
+    }
+
+    /// The blocks, in order.
+    #[must_use]
+    pub fn content(&self) -> Vec<Content> {
+        match &self.content {
+            Contents::None => Vec::new(),
+            Contents::Text(text) => vec![Content::text(text)],
+            Contents::Many(list) => list.clone(),
+        }
+    }
+
     /// Cuts what is longer than `limit` bytes, with a message that says so.
     pub(crate) fn limited(mut self, limit: usize) -> Self {
         if let Some(json) = &self.structured {
@@ -160,53 +185,53 @@ pub trait IntoToolResult {
     }
 
     /// Turns the value into the answer.
-    fn into_outcome(self) -> Outcome;
+    fn into_tool_result(self) -> Result<ToolResult, ToolError>;
 }
 
 impl IntoToolResult for ToolResult {
-    fn into_outcome(self) -> Outcome {
-        Outcome::Complete(self)
+    fn into_tool_result(self) -> Result<ToolResult, ToolError> {
+        Ok(self)
     }
 }
 
 impl IntoToolResult for () {
-    fn into_outcome(self) -> Outcome {
-        ToolResult::empty().into_outcome()
+    fn into_tool_result(self) -> Result<ToolResult, ToolError> {
+        ToolResult::empty().into_tool_result()
     }
 }
 
 impl IntoToolResult for String {
-    fn into_outcome(self) -> Outcome {
-        ToolResult::text(self).into_outcome()
+    fn into_tool_result(self) -> Result<ToolResult, ToolError> {
+        ToolResult::text(self).into_tool_result()
     }
 }
 
 impl IntoToolResult for &str {
-    fn into_outcome(self) -> Outcome {
-        ToolResult::text(self).into_outcome()
+    fn into_tool_result(self) -> Result<ToolResult, ToolError> {
+        ToolResult::text(self).into_tool_result()
     }
 }
 
 impl IntoToolResult for Cow<'_, str> {
-    fn into_outcome(self) -> Outcome {
-        ToolResult::text(self).into_outcome()
+    fn into_tool_result(self) -> Result<ToolResult, ToolError> {
+        ToolResult::text(self).into_tool_result()
     }
 }
 
 impl IntoToolResult for Box<str> {
-    fn into_outcome(self) -> Outcome {
-        ToolResult::text(self).into_outcome()
+    fn into_tool_result(self) -> Result<ToolResult, ToolError> {
+        ToolResult::text(self).into_tool_result()
     }
 }
 
 fn displayed(value: impl Display) -> Outcome {
-    ToolResult::text(value.to_string()).into_outcome()
+    ToolResult::text(value.to_string()).into_tool_result()
 }
 
 macro_rules! displayed {
     ($($type:ty)*) => { $(
         impl IntoToolResult for $type {
-            fn into_outcome(self) -> Outcome {
+            fn into_tool_result(self) -> Result<ToolResult, ToolError> {
                 displayed(self)
             }
         }
@@ -217,8 +242,8 @@ displayed!(bool char u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize f32 f64
 macro_rules! one_block {
     ($($type:ty)*) => { $(
         impl IntoToolResult for $type {
-            fn into_outcome(self) -> Outcome {
-                ToolResult::empty().with(self).into_outcome()
+            fn into_tool_result(self) -> Result<ToolResult, ToolError> {
+                ToolResult::empty().with(self).into_tool_result()
             }
         }
     )* };
@@ -228,9 +253,9 @@ one_block!(Content Image Audio ResourceLink EmbeddedResource);
 // A wrong type in here is no reason to recommend `Into<Content>`.
 #[diagnostic::do_not_recommend]
 impl<C: Into<Content>> IntoToolResult for Vec<C> {
-    fn into_outcome(self) -> Outcome {
+    fn into_tool_result(self) -> Result<ToolResult, ToolError> {
         let content = Contents::Many(self.into_iter().map(Into::into).collect());
-        ToolResult { content, ..ToolResult::default() }.into_outcome()
+        ToolResult { content, ..ToolResult::default() }.into_tool_result()
     }
 }
 
@@ -239,10 +264,10 @@ impl<T: Serialize + JsonSchema> IntoToolResult for Json<T> {
         Some(T::json_schema(generator))
     }
 
-    fn into_outcome(self) -> Outcome {
+    fn into_tool_result(self) -> Result<ToolResult, ToolError> {
         match serde_json::to_string(&self.0) {
-            Ok(json) => ToolResult { structured: Some(json), ..ToolResult::default() }.into_outcome(),
-            Err(error) => Outcome::Failed(ToolError::from(error)),
+            Ok(json) => ToolResult { structured: Some(json), ..ToolResult::default() }.into_tool_result(),
+            Err(error) => Err(ToolError::from(error)),
         }
     }
 }
@@ -253,10 +278,10 @@ impl<T: IntoToolResult, E: Into<ToolError>> IntoToolResult for Result<T, E> {
         T::output_schema(generator)
     }
 
-    fn into_outcome(self) -> Outcome {
+    fn into_tool_result(self) -> Result<ToolResult, ToolError> {
         match self {
-            Ok(value) => value.into_outcome(),
-            Err(error) => Outcome::Failed(error.into()),
+            Ok(value) => value.into_tool_result(),
+            Err(error) => Err(error.into()),
         }
     }
 }

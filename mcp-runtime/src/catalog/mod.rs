@@ -72,7 +72,7 @@ impl Catalog {
         for tool in tools {
             let definition = tool.definition();
             let needs_principal = requirements(definition, around, problems);
-            match schema::input(definition.input_schema, definition.refuses_unknown) {
+            match schema::input(definition.input_schema, definition.plain) {
                 Ok(input) => {
                     let output = schema::output(definition.output_schema);
                     listed.push(listing::tool_json(definition, &input.published, output.as_ref()));

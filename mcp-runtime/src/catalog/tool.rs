@@ -63,8 +63,8 @@ pub struct ToolDefinition {
     /// Key, and the value as JSON text.
     pub meta: &'static [(&'static str, &'static str)],
     pub input_schema: fn(&mut SchemaGenerator) -> Schema,
-    /// Does the arguments' type refuse unknown names by itself?
-    pub refuses_unknown: bool,
+    /// Do the arguments' types enforce by themselves all that their schema asserts?
+    pub plain: bool,
     pub output_schema: fn(&mut SchemaGenerator) -> Option<Schema>,
     pub injected: &'static [Injected],
     pub call: fn(Context, RawArguments<'_>) -> CallFuture,
@@ -91,10 +91,12 @@ pub struct Injected {
 
 /// Where a tool stands in the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "hidden; made by `#[tool]`")]
 pub struct Location {
+    /// The file, as the compiler was given it.
     pub file: &'static str,
+    /// The line of the function, from 1.
     pub line: u32,
+    /// The module's path.
     pub module: &'static str,
 }
 

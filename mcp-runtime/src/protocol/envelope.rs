@@ -297,10 +297,13 @@ impl<'a> Deserialize<'a> for Text<'a> {
     }
 }
 
-/// A request id or progress token: a string or an integer. Kept as text, so that it is echoed as it came.
+/// A request id or progress token: a string or an integer of at most 1024 bytes. Kept as text, so that it is echoed as it came.
 pub(crate) fn is_id(raw: &RawValue) -> bool {
+    /// It is echoed, in every event of a stream as well.
+    const LONGEST: usize = 1024;
     let text = raw.get().as_bytes();
     match text {
+        _ if text.len() > LONGEST => false,
         // The scan does not look into escapes, and half a surrogate pair could not be echoed.
         [b'"', ..] => !text.contains(&b'\\') || serde_json::from_str::<String>(raw.get()).is_ok(),
         [b'-', digits @ ..] | digits => digits.iter().all(u8::is_ascii_digit),

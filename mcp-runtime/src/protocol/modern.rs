@@ -61,7 +61,7 @@ fn checked<'a>(
         _ => return Err(invalid("`jsonrpc` must be \"2.0\"")),
     };
     if id.is_none() && envelope.id.is_some() {
-        return Err(invalid("`id` must be a string or an integer"));
+        return Err(invalid("`id` must be a string or an integer, of at most 1024 bytes"));
     }
     let Some(id) = id else {
         // No header is required of a notification, but one that contradicts the body is as wrong as elsewhere.
@@ -133,6 +133,9 @@ fn version(meta: &Meta<'_>, http: Option<&HeaderMap>, method: &str, params: &Par
 /// The body claims no version: a broken modern request, or a legacy one.
 fn unclaimed(meta: &Meta<'_>, header: Option<&str>, method: &str, params: &Params<'_>) -> Refusal {
     match header {
+        _ if meta.protocol_version.is_some() => {
+            Refusal::bad(Code::InvalidParams, format!("params._meta: {} must be a string", key::PROTOCOL_VERSION))
+        }
         Some(MODERN) if method == "initialize" => {
             Refusal::header(format!("initialize belongs to the handshake revisions, but MCP-Protocol-Version is {MODERN}"))
         }
@@ -173,7 +176,7 @@ fn request_meta(meta: &Meta<'_>) -> Result<RequestMeta, Refusal> {
         return Err(malformed(key::LOG_LEVEL, &format!("one of {}", LOG_LEVELS.join(", "))));
     }
     if meta.progress_token.is_some_and(|token| !is_id(token)) {
-        return Err(malformed("progressToken", "a string or an integer"));
+        return Err(malformed("progressToken", "a string or an integer, of at most 1024 bytes"));
     }
     Ok(RequestMeta { capabilities, progress_token: meta.progress_token.map(ToOwned::to_owned) })
 }

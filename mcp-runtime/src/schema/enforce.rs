@@ -1,5 +1,6 @@
 //! A JSON schema, compiled for checking arguments.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Number, Value};
@@ -34,6 +35,8 @@ pub(super) fn is_left_to_crate(keyword: &str) -> bool {
 pub(crate) struct Enforced {
     pub(super) root: Node,
     pub(super) definitions: Vec<Node>,
+    /// The most alternatives that any of its schemas offers.
+    pub(super) widest: usize,
     more_than_types: bool,
     #[cfg(feature = "jsonschema")]
     pub(super) full: Option<Box<jsonschema::Validator>>,
@@ -106,7 +109,8 @@ impl Enforced {
     /// # Errors
     /// It asserts something that nothing here enforces, one sentence each.
     pub(super) fn compile(schema: &Map<String, Value>) -> Result<Self, Vec<String>> {
-        let mut compiler = Compiler { root: schema, names: Vec::new(), more: false, left: Vec::new(), problems: Vec::new() };
+        let mut compiler =
+            Compiler { root: schema, names: Vec::new(), more: false, widest: 0, left: Vec::new(), problems: Vec::new() };
         let root = compiler.object(schema, "");
         let mut definitions = Vec::new();
         // Compiling a definition may refer to further ones.
@@ -130,6 +134,7 @@ impl Enforced {
         Ok(Self {
             root,
             definitions,
+            widest: compiler.widest,
             more_than_types: compiler.more,
             #[cfg(feature = "jsonschema")]
             full,
@@ -151,6 +156,7 @@ struct Compiler<'s> {
     /// JSON pointers of the definitions that were referred to.
     names: Vec<String>,
     more: bool,
+    widest: usize,
     /// Place and keyword of what is left to the `jsonschema` crate.
     left: Vec<(String, String)>,
     problems: Vec<String>,
@@ -171,13 +177,17 @@ impl Compiler<'_> {
         for (keyword, value) in schema {
             let inner = || format!("{place}/{keyword}");
             match keyword.as_str() {
-                "type" => node.types = types(value),
+                "type" => {
+                    node.types = types(value);
+                    // serde's structs also read arrays, by position; the caller sees to the root.
+                    self.more |= !place.is_empty() && node.types.contains(&Type::Object);
+                }
                 "enum" => node.choices = self.assert(value.as_array().cloned()),
                 "const" => node.choices = self.assert(Some(vec![value.clone()])),
-                "minimum" => node.minimum = self.bound(value, false, implied.minimum),
-                "maximum" => node.maximum = self.bound(value, false, implied.maximum),
-                "exclusiveMinimum" => node.minimum = self.bound(value, true, None),
-                "exclusiveMaximum" => node.maximum = self.bound(value, true, None),
+                "minimum" => self.bound(&mut node.minimum, value, false, implied.minimum, Ordering::Greater),
+                "maximum" => self.bound(&mut node.maximum, value, false, implied.maximum, Ordering::Less),
+                "exclusiveMinimum" => self.bound(&mut node.minimum, value, true, None, Ordering::Greater),
+                "exclusiveMaximum" => self.bound(&mut node.maximum, value, true, None, Ordering::Less),
                 "minLength" => node.min_length = self.assert(size(value)),
                 "maxLength" => node.max_length = self.assert(size(value)),
                 #[cfg(feature = "regex")]
@@ -188,8 +198,6 @@ impl Compiler<'_> {
                 "maxItems" => node.max_items = self.items(size(value), &implied),
                 "uniqueItems" => node.unique = self.assert(value.as_bool().filter(|unique| *unique)).is_some(),
                 "properties" => {
-                    // serde's structs also read arrays, by position; the caller sees to the root.
-                    self.more |= !place.is_empty();
                     for (name, property) in value.as_object().into_iter().flatten() {
                         let property = self.schema(property, &format!("{place}/properties/{name}"));
                         node.properties.insert(name.clone(), property);
@@ -222,6 +230,14 @@ impl Compiler<'_> {
                 _ => {}
             }
         }
+        // An enum whose variants are documented: one list of choices says the same.
+        if node.choices.is_none()
+            && !node.one_of.is_empty()
+            && let Some(choices) = node.one_of.iter().map(|form| form.choices.clone()).collect::<Option<Vec<_>>>()
+        {
+            node.choices = Some(choices.concat());
+            node.one_of.clear();
+        }
         node
     }
 
@@ -231,11 +247,18 @@ impl Compiler<'_> {
         assertion
     }
 
-    fn bound(&mut self, value: &Value, exclusive: bool, implied: Option<i128>) -> Option<Bound> {
-        let limit = value.as_number()?.clone();
-        let is_implied = implied.is_some() && integer(&limit) == implied;
-        self.more |= !is_implied;
-        Some(Bound { limit, exclusive })
+    /// Sets a bound, unless a stricter one is there: `minimum` and `exclusiveMinimum` both hold.
+    fn bound(&mut self, slot: &mut Option<Bound>, value: &Value, exclusive: bool, implied: Option<i128>, stricter: Ordering) {
+        let Some(limit) = value.as_number() else { return };
+        self.more |= implied.is_none() || integer(limit) != implied;
+        let keeps = slot.as_ref().is_some_and(|known| match compare(limit, &known.limit) {
+            Some(Ordering::Equal) => known.exclusive || !exclusive,
+            Some(order) => order != stricter,
+            None => false,
+        });
+        if !keeps {
+            *slot = Some(Bound { limit: limit.clone(), exclusive });
+        }
     }
 
     fn items(&mut self, size: Option<usize>, implied: &Implied) -> Option<usize> {
@@ -268,7 +291,9 @@ impl Compiler<'_> {
 
     fn branches(&mut self, value: &Value, place: &str) -> Vec<Node> {
         self.more = true;
-        self.list(value, place)
+        let forms = self.list(value, place);
+        self.widest = self.widest.max(forms.len());
+        forms
     }
 
     fn reference(&mut self, value: &Value, place: &str) -> Option<usize> {
@@ -329,6 +354,13 @@ impl Implied {
         };
         // A tuple has as many items as it has schemas.
         Self { minimum, maximum, items: schema.get("prefixItems").and_then(Value::as_array).map(Vec::len) }
+    }
+}
+
+pub(super) fn compare(a: &Number, b: &Number) -> Option<Ordering> {
+    match (integer(a), integer(b)) {
+        (Some(a), Some(b)) => Some(a.cmp(&b)),
+        _ => a.as_f64()?.partial_cmp(&b.as_f64()?),
     }
 }
 

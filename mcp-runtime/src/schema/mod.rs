@@ -35,7 +35,7 @@ pub(crate) struct Input {
 ///
 /// # Errors
 /// Sentences that say what is wrong with it, for a failing build.
-pub(crate) fn input(describe: fn(&mut SchemaGenerator) -> Schema, refuses_unknown: bool) -> Result<Input, Vec<String>> {
+pub(crate) fn input(describe: fn(&mut SchemaGenerator) -> Schema, plain: bool) -> Result<Input, Vec<String>> {
     let mut described = described(&SchemaSettings::draft2020_12(), |generator| Some(describe(generator))).unwrap_or_default();
     if described.get("type") != Some(&Value::from("object")) {
         return Err(vec![
@@ -45,13 +45,24 @@ pub(crate) fn input(describe: fn(&mut SchemaGenerator) -> Schema, refuses_unknow
     publish::close_root(&mut described);
     let headers = headers::collect(&mut described)?;
     let mut enforced = Enforced::compile(&described)?;
-    // serde refuses unknown names only where it was told to, as in the struct that the macro makes.
-    if !refuses_unknown && described.get("additionalProperties") != Some(&Value::Bool(true)) {
+    if !plain {
         enforced.assert_more();
     }
+    check_defaults(&described, &enforced)?;
     publish::simplify_input(&mut described);
     publish::check_texts(&described)?;
     Ok(Input { published: Value::Object(described), enforced, headers })
+}
+
+/// A default that does not fit would be refused if a client sent it.
+fn check_defaults(schema: &Map<String, Value>, enforced: &Enforced) -> Result<(), Vec<String>> {
+    let properties = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
+    let defaults = properties.filter_map(|(name, property)| Some((name, property.get("default")?)));
+    let problems: Vec<String> = defaults
+        .flat_map(|(name, default)| enforced.problems_of_property(name, default))
+        .map(|problem| format!("the default of its argument `{problem}`"))
+        .collect();
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
 /// Makes the output schema, for tools that have one.

@@ -17,6 +17,16 @@ impl Problem {
         Self { path: path.into(), text: text.into() }
     }
 
+    /// From arguments that are no readable JSON value, although the envelope's scan passed them.
+    pub(crate) fn unreadable(error: &serde_json::Error) -> Self {
+        let said = error.to_string();
+        let text = match said.find(GIVEN_TWICE) {
+            Some(at) => &said[..at + GIVEN_TWICE.len()],
+            None => "nested too deeply, or a number or text is out of range",
+        };
+        Self::new("", text)
+    }
+
     /// From a typed parse that failed although the schema is satisfied.
     ///
     /// serde's own sentences name Rust types and are put into general words; what a custom `Deserialize` says is meant to
@@ -92,6 +102,9 @@ pub(crate) fn shown(value: &Value) -> String {
         Value::Bool(_) | Value::Number(_) => value.to_string(),
     }
 }
+
+/// What [`super::WholeNumbers`] says of a repeated name.
+pub(super) const GIVEN_TWICE: &str = " is given twice";
 
 /// So many characters of what a client sent are said back.
 const MOST_SHOWN: usize = 60;

@@ -4,9 +4,7 @@ use std::cmp::Ordering;
 
 use serde_json::{Map, Number, Value};
 
-#[cfg(feature = "jsonschema")]
-use super::enforce::is_left_to_crate;
-use super::enforce::{Bound, Enforced, Node, Rest, Type, integer};
+use super::enforce::{Bound, Enforced, Node, Rest, Type, compare};
 use super::problem::{Path, Problem, closest, shown};
 
 /// Arguments come from outside: a schema that refers to itself must not make a walk endless.
@@ -21,23 +19,41 @@ const FREE_STEPS: usize = 50_000;
 const MAX_PROBLEMS: usize = 64;
 
 impl Enforced {
+    /// What is wrong with one of the arguments alone.
+    pub(super) fn problems_of_property(&self, name: &str, value: &Value) -> Vec<Problem> {
+        let mut walk = Walk { schema: self, problems: Vec::new(), steps: FREE_STEPS };
+        if let Some(node) = self.root.properties.get(name) {
+            walk.check(node, value, &Path::Name(&Path::Root, name), 0);
+        }
+        walk.problems
+    }
+
+    /// Takes out what is null and need not be there. Models send null for "not given", also where a default fills in.
+    pub(crate) fn drop_nulls(&self, value: &mut Value) {
+        let Value::Object(members) = value else { return };
+        members.retain(|name, value| {
+            let refuses_null = |node: &Node| !node.types.is_empty() && !node.types.contains(&Type::Null);
+            let dropped =
+                value.is_null() && !self.root.required.contains(name) && self.root.properties.get(name).is_some_and(refuses_null);
+            !dropped
+        });
+    }
+
     /// Everything that is wrong with `value`; empty when it satisfies the schema.
     pub(crate) fn problems(&self, value: &Value) -> Vec<Problem> {
-        let mut walk = Walk { schema: self, problems: Vec::new(), steps: FREE_STEPS + STEPS_PER_VALUE * count(value) };
+        let steps = FREE_STEPS + STEPS_PER_VALUE * (1 + self.widest) * count(value);
+        let mut walk = Walk { schema: self, problems: Vec::new(), steps };
         walk.check(&self.root, value, &Path::Root, 0);
         if walk.steps == 0 {
             walk.problems.push(Path::Root.problem("too deep or too manifold to check; send less"));
         }
+        // What the walk gives up on, or refuses, is not worth the crate's unbounded time.
         #[cfg(feature = "jsonschema")]
-        if let Some(full) = &self.full {
-            for error in full.iter_errors(value) {
-                // What the walk checks itself it has said in better words.
-                let keywords = error.schema_path().as_str();
-                if walk.problems.len() < MAX_PROBLEMS && keywords.split('/').any(is_left_to_crate) {
-                    let path = error.instance_path().as_str().replace('/', ".");
-                    let path = path.trim_start_matches('.');
-                    walk.problems.push(Problem::new(path, error.masked_with("the value").to_string()));
-                }
+        if let Some(full) = self.full.as_ref().filter(|_| walk.problems.is_empty()) {
+            for error in full.iter_errors(value).take(MAX_PROBLEMS) {
+                let path = error.instance_path().as_str().replace('/', ".");
+                let path = path.trim_start_matches('.');
+                walk.problems.push(Problem::new(path, error.masked_with("the value").to_string()));
             }
         }
         walk.problems
@@ -55,7 +71,7 @@ impl Walk<'_> {
     fn check(&mut self, node: &Node, value: &Value, path: &Path<'_>, depth: usize) {
         // What is too deep to check is not let through.
         self.steps = if depth > MAX_DEPTH { 0 } else { self.steps.saturating_sub(1) };
-        if self.steps == 0 || self.problems.len() >= MAX_PROBLEMS {
+        if self.is_over() {
             return;
         }
         if !node.types.is_empty() && !node.types.iter().any(|kind| is(*kind, value)) {
@@ -80,6 +96,11 @@ impl Walk<'_> {
             Value::Null | Value::Bool(_) => {}
         }
         self.combined(node, value, path, depth);
+    }
+
+    /// Is there nothing more to learn?
+    fn is_over(&self) -> bool {
+        self.steps == 0 || self.problems.len() >= MAX_PROBLEMS
     }
 
     fn add(&mut self, path: &Path<'_>, text: String) {
@@ -119,6 +140,9 @@ impl Walk<'_> {
             self.add(path, "expected items that are all different".to_owned());
         }
         for (index, item) in items.iter().enumerate() {
+            if self.is_over() {
+                return;
+            }
             let path = Path::Index(path, index);
             match (node.prefix.get(index), &node.items) {
                 (Some(node), _) => self.check(node, item, &path, depth + 1),
@@ -144,6 +168,9 @@ impl Walk<'_> {
             self.add(path, format!("expected an object of {limits}, got {}", members.len()));
         }
         for (name, value) in members {
+            if self.is_over() {
+                return;
+            }
             match (node.properties.get(name), &node.additional) {
                 (Some(node), _) => self.check(node, value, &Path::Name(path, name), depth + 1),
                 (None, Some(Rest::Schema(node))) => self.check(node, value, &Path::Name(path, name), depth + 1),
@@ -175,16 +202,25 @@ impl Walk<'_> {
 
     /// Checks the alternatives, reports those of the nearest one if none fits, and says how many fit.
     fn one_form(&mut self, forms: &[Node], value: &Value, path: &Path<'_>, depth: usize) -> usize {
-        // Of tagged forms only the one that is meant is looked into: to try all, level by level, takes exponential time.
-        let meant: Vec<&Node> = forms.iter().filter(|form| self.is_meant(form, value)).collect();
+        // Where every form says by a tag or a name of its own that it is meant, only that one is looked into: to try all, level
+        // by level, takes exponential time.
+        let marks: Option<Vec<Mark<'_>>> = forms.iter().map(|form| self.mark(form)).collect();
+        let meant: Vec<&Node> = match &marks {
+            Some(marks) => forms.iter().zip(marks).filter(|(_, mark)| mark.is_on(value)).map(|(form, _)| form).collect(),
+            None => forms.iter().collect(),
+        };
         if meant.is_empty()
-            && let Some(problem) = self.wrong_tag(forms, value, path)
+            && let Some(problem) = marks.as_deref().and_then(|marks| wrong_tag(marks, value, path))
         {
             self.problems.push(problem);
             return 0;
         }
         let forms: Vec<&Node> = if meant.is_empty() { forms.iter().collect() } else { meant };
         let found: Vec<Vec<Problem>> = forms.iter().map(|form| self.apart(form, value, path, depth)).collect();
+        if self.steps == 0 {
+            // Forms that were not looked into would seem to fit.
+            return 1;
+        }
         let fitting = found.iter().filter(|problems| problems.is_empty()).count();
         if fitting > 0 {
             return fitting;
@@ -199,39 +235,20 @@ impl Walk<'_> {
         0
     }
 
-    /// The name and value by which one form of an enum is told from the others.
-    fn tag<'n>(&'n self, form: &'n Node) -> Option<(&'n str, &'n Value)> {
+    /// What tells one form of an enum from the others, if something does.
+    fn mark<'n>(&'n self, form: &'n Node) -> Option<Mark<'n>> {
         let form = form.reference.and_then(|index| self.schema.definitions.get(index)).unwrap_or(form);
-        form.properties.iter().find_map(|(name, property)| match property.choices.as_deref() {
-            Some([tag]) => Some((name.as_str(), tag)),
+        if let Some(choices) = &form.choices {
+            return Some(Mark::Choices(choices));
+        }
+        let tag = form.properties.iter().find_map(|(name, property)| match property.choices.as_deref() {
+            Some([tag]) if form.required.contains(name) => Some(Mark::Tag(name, tag)),
+            _ => None,
+        });
+        tag.or(match (form.required.as_slice(), &form.additional) {
+            ([only], Some(Rest::Forbidden)) if form.properties.len() == 1 => Some(Mark::Name(only)),
             _ => None,
         })
-    }
-
-    /// Does the value carry this form's tag, or the one name that this form has?
-    fn is_meant(&self, form: &Node, value: &Value) -> bool {
-        if let Some((name, tag)) = self.tag(form) {
-            return value.get(name).is_some_and(|member| equal(tag, member));
-        }
-        match form.required.as_slice() {
-            [only] => form.properties.len() == 1 && value.get(only).is_some(),
-            _ => false,
-        }
-    }
-
-    /// All forms are told apart by one name, and the value there is none of theirs.
-    fn wrong_tag(&self, forms: &[Node], value: &Value, path: &Path<'_>) -> Option<Problem> {
-        let tags: Vec<_> = forms.iter().map(|form| self.tag(form)).collect::<Option<_>>()?;
-        let (name, _) = *tags.first()?;
-        if !value.is_object() || tags.iter().any(|(other, _)| *other != name) {
-            return None;
-        }
-        let tags: Vec<Value> = tags.into_iter().map(|(_, tag)| tag.clone()).collect();
-        let path = Path::Name(path, name);
-        Some(path.problem(match value.get(name) {
-            Some(tag) => wrong_choice(&tags, tag),
-            None => format!("required, but missing (expected {})", listed(&tags)),
-        }))
     }
 
     /// The problems with one schema alone.
@@ -269,13 +286,6 @@ fn equal(a: &Value, b: &Value) -> bool {
     }
 }
 
-fn compare(a: &Number, b: &Number) -> Option<Ordering> {
-    match (integer(a), integer(b)) {
-        (Some(a), Some(b)) => Some(a.cmp(&b)),
-        _ => a.as_f64()?.partial_cmp(&b.as_f64()?),
-    }
-}
-
 fn within(bound: &Bound, number: &Number, side: Ordering) -> bool {
     match compare(number, &bound.limit) {
         Some(Ordering::Equal) => !bound.exclusive,
@@ -287,6 +297,47 @@ fn within(bound: &Bound, number: &Number, side: Ordering) -> bool {
 fn has_repeated(items: &[Value]) -> bool {
     let mut seen = std::collections::HashSet::new();
     items.iter().any(|item| !seen.insert(item.to_string()))
+}
+
+/// How serde tells the variants of an enum apart.
+enum Mark<'n> {
+    /// By a member with a fixed value.
+    Tag(&'n str, &'n Value),
+    /// By the name of its only member.
+    Name(&'n str),
+    /// By the whole value.
+    Choices(&'n [Value]),
+}
+
+impl Mark<'_> {
+    fn is_on(&self, value: &Value) -> bool {
+        match self {
+            Self::Tag(name, tag) => value.get(name).is_some_and(|member| equal(tag, member)),
+            Self::Name(name) => value.get(name).is_some(),
+            Self::Choices(choices) => choices.iter().any(|choice| equal(choice, value)),
+        }
+    }
+}
+
+/// All forms are told apart by one tag, and the value carries none of theirs.
+fn wrong_tag(marks: &[Mark<'_>], value: &Value, path: &Path<'_>) -> Option<Problem> {
+    let tags: Vec<(&str, &Value)> = marks
+        .iter()
+        .map(|mark| match mark {
+            Mark::Tag(name, tag) => Some((*name, *tag)),
+            Mark::Name(_) | Mark::Choices(_) => None,
+        })
+        .collect::<Option<_>>()?;
+    let (name, _) = *tags.first()?;
+    if !value.is_object() || tags.iter().any(|(other, _)| *other != name) {
+        return None;
+    }
+    let tags: Vec<Value> = tags.into_iter().map(|(_, tag)| tag.clone()).collect();
+    let path = Path::Name(path, name);
+    Some(path.problem(match value.get(name) {
+        Some(tag) => wrong_choice(&tags, tag),
+        None => format!("required, but missing (expected {})", listed(&tags)),
+    }))
 }
 
 fn wrong_choice(choices: &[Value], value: &Value) -> String {

@@ -5,6 +5,8 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
+use super::problem::{GIVEN_TWICE, shortened};
+
 /// Doubles count by ones up to here.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
@@ -63,9 +65,10 @@ impl<'de> Visitor<'de> for Reader {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
         let mut members = Map::new();
         while let Some((name, WholeNumbers(value))) = map.next_entry::<String, _>()? {
-            if members.insert(name, value).is_some() {
-                return Err(A::Error::custom("a name is given twice"));
+            if members.contains_key(&name) {
+                return Err(A::Error::custom(format_args!("`{}`{GIVEN_TWICE}", shortened(&name))));
             }
+            members.insert(name, value);
         }
         Ok(members.into())
     }

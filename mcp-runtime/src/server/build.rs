@@ -5,13 +5,11 @@ use std::sync::Arc;
 
 use axum::Router;
 use serde_json::{Map, Value, json};
-use tokio_util::sync::CancellationToken;
 
-use super::endpoint::{Access, Endpoint};
-use super::settings::{Origins, PublicUrl, check_path, setting};
 use super::{Handle, Server};
 use crate::call::Limits;
 use crate::catalog::{Catalog, Surroundings, Tool};
+use crate::endpoint::{Access, Endpoint, Origins, PublicUrl};
 use crate::error::{Error, Problem, Result};
 use crate::protocol::Renderer;
 use crate::transport;
@@ -32,7 +30,6 @@ pub(crate) enum Reach {
 pub struct Built {
     pub(crate) endpoint: Arc<Endpoint>,
     pub(super) path: String,
-    pub(super) shutdown: CancellationToken,
 }
 
 impl Server {
@@ -71,17 +68,14 @@ impl Server {
             return Err(Error::Config(problems));
         }
         let count = catalog.names().count();
-        tracing::info!(target: "mcp_runtime::server", server = self.name, tools = count, "server built");
+        let names = catalog.names().collect::<Vec<_>>().join(", ");
+        tracing::info!(target: "mcp_runtime::server", server = self.name, tools = count, names, "server built");
         if catalog.is_empty() {
-            tracing::warn!(target: "mcp_runtime::server", "the server has no tools: is the crate with the `#[tool]` functions linked, and used?");
+            tracing::warn!(target: "mcp_runtime::server", "the server has no tools: a crate whose `#[tool]` functions nothing names is not linked; write `use that_crate as _;`");
         }
         let access = Access { origins, auth: self.auth.clone(), allow_anonymous: self.auth.is_none() || self.allow_anonymous };
         let renderer = self.renderer(&catalog);
-        Ok(Built {
-            endpoint: Arc::new(Endpoint::new(catalog, self.states, renderer, access, self.limits)),
-            path: self.path,
-            shutdown: CancellationToken::new(),
-        })
+        Ok(Built { endpoint: Arc::new(Endpoint::new(catalog, self.states, renderer, access, self.limits)), path: self.path })
     }
 
     /// Who could call, and under which names.
@@ -111,6 +105,7 @@ impl Server {
         }
         if let Some(address) = far
             && self.public_url.is_none()
+            && far_host.is_none()
         {
             problems.push(Problem::NoPublicUrl { address: address.to_string() });
         }
@@ -120,6 +115,10 @@ impl Server {
                 (Some(address), _) => Some(format!("the server listens on {address}, which other machines reach")),
                 (None, Some(url)) => Some(format!("the server is public at {url}")),
                 // A name that others know is as good as a public URL.
+                // Where its host application listens, a router cannot know.
+                (None, None) if reach == Reach::Embedded => {
+                    Some("the router is reached wherever its application listens".to_owned())
+                }
                 (None, None) => far_host.map(|host| format!("the server answers to `{host}`")),
             };
             problems.extend(reach.map(|reach| Problem::Unprotected { reach }));
@@ -131,7 +130,7 @@ impl Server {
         let limits = &self.limits;
         let mut more_than_none = |name: &'static str, none: bool| {
             if none {
-                problems.push(setting(name, "0", "more than nothing"));
+                problems.push(Problem::setting(name, "0", "more than nothing"));
             }
         };
         more_than_none("timeout", limits.timeout.is_zero());
@@ -139,16 +138,20 @@ impl Server {
         more_than_none("max_body_bytes", limits.max_body_bytes == 0);
         more_than_none("max_concurrent_calls", limits.max_concurrent_calls == 0);
         more_than_none("max_connections", limits.max_connections == 0);
-        more_than_none("read_timeout", limits.read_timeout.is_zero());
+        more_than_none("client_timeout", limits.client_timeout.is_zero());
+        if limits.max_buffered_bytes < limits.max_body_bytes {
+            let value = limits.max_buffered_bytes.to_string();
+            problems.push(Problem::setting("max_buffered_bytes", &value, "at least `max_body_bytes`"));
+        }
         // What the semaphores behind these two can count.
         for (name, value) in [("max_concurrent_calls", limits.max_concurrent_calls), ("max_connections", limits.max_connections)]
         {
             if value > tokio::sync::Semaphore::MAX_PERMITS {
-                problems.push(setting(name, &value.to_string(), "a number that fits into 60 bits"));
+                problems.push(Problem::setting(name, &value.to_string(), "a number that fits into 60 bits"));
             }
         }
         if self.name.is_empty() {
-            problems.push(setting("name", "", "a name that clients can show"));
+            problems.push(Problem::setting("name", "", "a name that clients can show"));
         }
     }
 
@@ -156,7 +159,7 @@ impl Server {
         let mut tools = self.only.clone().unwrap_or_else(|| inventory::iter::<Tool>().copied().collect());
         for tag in &self.tags {
             if !tools.iter().any(|tool| tool.tags().contains(&tag.as_str())) {
-                problems.push(setting("tags", tag, "a tag that at least one of the tools carries"));
+                problems.push(Problem::setting("tags", tag, "a tag that at least one of the tools carries"));
             }
         }
         if !self.tags.is_empty() {
@@ -186,11 +189,38 @@ impl Built {
     /// A handle that stops the server.
     #[must_use]
     pub fn handle(&self) -> Handle {
-        Handle::new(self.shutdown.clone())
+        Handle::new(self.endpoint.shutdown.clone())
     }
 
     /// The names of the tools, sorted.
     pub fn tools(&self) -> impl Iterator<Item = &'static str> {
         self.endpoint.catalog().names()
+    }
+}
+
+fn check_path(path: &str) -> Result<(), Problem> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"/-._~".contains(&b);
+    let valid = path.starts_with('/') && path.bytes().all(plain) && !path.contains("//") && (path == "/" || !path.ends_with('/'));
+    if valid {
+        Ok(())
+    } else {
+        Err(Problem::setting(
+            "path",
+            path,
+            "a path that begins with `/`, of letters, digits and `-._~/`, without a `/` at its end",
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_plain() {
+        assert!(check_path("/").is_ok() && check_path("/a/mcp").is_ok());
+        for bad in ["", "mcp", "/mcp/", "/{id}", "/a b", "/a//b", "/*x"] {
+            assert!(check_path(bad).is_err(), "{bad}");
+        }
     }
 }

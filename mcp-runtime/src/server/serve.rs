@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use super::{Built, Reach, Server};
 use crate::error::{Error, Result};
 use crate::transport;
+use crate::transport::write_limit::WriteLimit;
 
 /// Stops a server from elsewhere. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -27,7 +28,8 @@ impl Handle {
         Self { shutdown }
     }
 
-    /// Tells the server to stop: no new connections; running calls may end within the drain timeout.
+    /// Tells the server to stop. Further calls are answered with 503; running ones may end. [`Bound::run`] takes no new
+    /// connections, waits for as long as the drain timeout says, and returns; a router that was merged leaves that to its host.
     pub fn shutdown(&self) {
         self.shutdown.cancel();
     }
@@ -56,7 +58,7 @@ impl Server {
     /// The configuration is not right, or the address can not be listened on.
     pub async fn bind(self, address: impl Into<String>) -> Result<Bound> {
         let address = address.into();
-        let failed = |source| Error::Listen { address: address.clone(), source };
+        let failed = |cause| Error::Listen { address: address.clone(), cause };
         let mut resolved: Vec<SocketAddr> = tokio::net::lookup_host(&address).await.map_err(failed)?.collect();
         // One that other machines reach decides what the server must know.
         resolved.sort_by_key(|address| address.ip().is_loopback());
@@ -66,6 +68,18 @@ impl Server {
         let built = self.build_for(Reach::Listening(widest))?;
         let listener = TcpListener::bind(resolved.as_slice()).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
+        Ok(Bound { built, listener, address })
+    }
+}
+
+impl Server {
+    /// Checks the configuration and takes a socket that already listens: one that a service manager opened, say.
+    ///
+    /// # Errors
+    /// The configuration is not right, or the socket has no address.
+    pub fn listen(self, listener: TcpListener) -> Result<Bound> {
+        let address = listener.local_addr().map_err(|cause| Error::Listen { address: "the given socket".to_owned(), cause })?;
+        let built = self.build_for(Reach::Listening(address))?;
         Ok(Bound { built, listener, address })
     }
 }
@@ -113,7 +127,7 @@ impl Bound {
         loop {
             let place = tokio::select! {
                 place = Arc::clone(&places).acquire_owned() => place,
-                () = built.shutdown.cancelled() => break,
+                () = built.endpoint.shutdown.cancelled() => break,
                 signal = &mut interrupted => {
                     signal.map_err(Error::Signals)?;
                     break;
@@ -121,14 +135,14 @@ impl Bound {
             };
             let stream = tokio::select! {
                 accepted = accept(&listener) => accepted,
-                () = built.shutdown.cancelled() => break,
+                () = built.endpoint.shutdown.cancelled() => break,
                 signal = &mut interrupted => {
                     signal.map_err(Error::Signals)?;
                     break;
                 }
             };
             let (path, endpoint) = (Arc::clone(&path), Arc::clone(&built.endpoint));
-            let shutdown = built.shutdown.clone();
+            let shutdown = built.endpoint.shutdown.clone();
             let aborted = aborted.clone();
             connections.spawn(async move {
                 let _place = place;
@@ -136,8 +150,8 @@ impl Bound {
                     service_fn(|request| transport::http::serve_alone(Arc::clone(&path), Arc::clone(&endpoint), request));
                 let connection = http1::Builder::new()
                     .timer(TokioTimer::new())
-                    .header_read_timeout(bounds.read_timeout)
-                    .serve_connection(TokioIo::new(stream), service);
+                    .header_read_timeout(bounds.client_timeout)
+                    .serve_connection(TokioIo::new(WriteLimit::new(stream, bounds.client_timeout)), service);
                 let mut connection = std::pin::pin!(connection);
                 let ended = tokio::select! {
                     ended = connection.as_mut() => ended,
@@ -156,10 +170,15 @@ impl Bound {
             });
         }
         drop(listener);
-        built.shutdown.cancel();
+        built.endpoint.shutdown.cancel();
         connections.close();
         tracing::info!(target: "mcp_runtime::server", connections = connections.len(), "stopping");
-        if tokio::time::timeout(bounds.drain, connections.wait()).await.is_err() {
+        let drained = tokio::select! {
+            drained = tokio::time::timeout(bounds.drain, connections.wait()) => drained.is_ok(),
+            // Whoever asks twice does not want to wait.
+            _ = interruption() => false,
+        };
+        if !drained {
             tracing::warn!(target: "mcp_runtime::server", connections = connections.len(), "calls that did not end in time are dropped");
         }
         drop(abort_all);

@@ -7,7 +7,7 @@ use ::http::header::{
 use ::http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use super::body::ReplyBody;
-use crate::server::Endpoint;
+use crate::endpoint::Endpoint;
 
 /// Is this `OPTIONS` request a browser's question whether it may send the real one (Fetch standard, "CORS-preflight")?
 pub(super) fn is_preflight(headers: &HeaderMap) -> bool {

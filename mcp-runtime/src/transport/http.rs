@@ -23,8 +23,8 @@ use super::body::ReplyBody;
 use super::cors;
 use super::sse::EventStream;
 use crate::call::Event;
+use crate::endpoint::{Call, Endpoint, Head, Reply};
 use crate::protocol::{Code, Refusal};
-use crate::server::{Call, Endpoint, Head, Reply};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -106,16 +106,21 @@ async fn run(mut call: Call, may_stream: bool) -> Response<ReplyBody> {
 fn check_origin(endpoint: &Endpoint, parts: &Parts) -> Result<(), Response<ReplyBody>> {
     let origins = &endpoint.access.origins;
     let refuse = |what: &'static str, value: &[u8]| {
-        tracing::warn!(target: "mcp_runtime::server", header = what, value = %value.escape_ascii(), "refused a foreign request");
+        let value = value.get(..value.len().min(100)).unwrap_or_default().escape_ascii();
+        tracing::warn!(target: "mcp_runtime::server", header = what, %value, "refused a foreign request; if the name is this server's, add `.public_url(..)`, `.allow_host(..)` or `.allow_origin(..)`");
         plain(StatusCode::FORBIDDEN, if what == "Host" { "Host not allowed" } else { "Origin not allowed" })
     };
-    let mut hosts = parts.headers.get_all(HOST).iter();
-    let host =
-        hosts.next().map(HeaderValue::as_bytes).or_else(|| parts.uri.authority().map(|authority| authority.as_str().as_bytes()));
-    let host = host.unwrap_or_default();
-    let known = std::str::from_utf8(host).is_ok_and(|host| origins.allows_host(host));
-    if !known || hosts.next().is_some() {
-        return Err(refuse("Host", host));
+    // An absolute target takes precedence over the header (RFC 9112 section 3.2.2); both must be ours.
+    let target = parts.uri.authority().map(|authority| authority.as_str().as_bytes());
+    let mut hosts = parts.headers.get_all(HOST).iter().map(HeaderValue::as_bytes);
+    let named = [target, hosts.next()];
+    for host in named.into_iter().flatten() {
+        if !std::str::from_utf8(host).is_ok_and(|host| origins.allows_host(host)) {
+            return Err(refuse("Host", host));
+        }
+    }
+    if named == [None, None] || hosts.next().is_some() {
+        return Err(refuse("Host", b"none, or several"));
     }
     for origin in parts.headers.get_all(ORIGIN) {
         if !origin.to_str().is_ok_and(|origin| origins.allows_origin(origin)) {
@@ -177,6 +182,12 @@ async fn read<B: HttpBody<Data = Bytes> + Unpin>(endpoint: &Endpoint, mut body: 
     if announced.lower() > limit as u64 {
         return Err(too_large());
     }
+    // Without an announced length it may become as large as is allowed.
+    let expected = announced.upper().and_then(|upper| usize::try_from(upper).ok()).unwrap_or(limit).min(limit);
+    let Some(_room) = endpoint.reserve(expected) else {
+        tracing::warn!(target: "mcp_runtime::server", "too many large bodies at once");
+        return Err(plain(StatusCode::SERVICE_UNAVAILABLE, "The server is busy; try again in a moment"));
+    };
     let collect = async {
         let mut whole = Bytes::new();
         let mut parts = BytesMut::new();
@@ -201,7 +212,7 @@ async fn read<B: HttpBody<Data = Bytes> + Unpin>(endpoint: &Endpoint, mut body: 
         }
         Ok(if parts.is_empty() { whole } else { parts.freeze() })
     };
-    match tokio::time::timeout(endpoint.bounds.read_timeout, collect).await {
+    match tokio::time::timeout(endpoint.bounds.client_timeout, collect).await {
         Ok(result) => result,
         Err(_) => Err(plain(StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time")),
     }

@@ -4,3 +4,4 @@ mod body;
 mod cors;
 pub(crate) mod http;
 mod sse;
+pub(crate) mod write_limit;

@@ -1,37 +1,56 @@
 //! A call's answer as server-sent events: what it reports while it works, then its result.
 //!
-//! The stream owns the call. A client that goes away drops the stream, and with it the handler's future: that is how this
-//! era cancels (MCP 2026-07-28, "Cancellation").
+//! From its first event on the call runs in a task of its own: a client that does not read must not hold up the tool, nor its
+//! time limit. Between the two wait a few reports and the result, so a slow client gets less, and
+//! costs little. A client that goes away drops the stream, which ends the task, and with it the handler's future: that is
+//! how this era cancels (MCP 2026-07-28, "Cancellation").
 
+use std::collections::VecDeque;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use ::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use ::http::{HeaderValue, Response};
 use bytes::Bytes;
 use tokio::time::Sleep;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::body::ReplyBody;
 use crate::call::{Event, Progress};
+use crate::endpoint::Call;
 use crate::protocol;
-use crate::server::Call;
 
 /// A comment at this pace keeps proxies from closing a quiet stream, and finds out that a client is gone.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
+/// So many reports wait for a client that reads slowly.
+const MOST_PENDING: usize = 16;
+
 pub(crate) struct EventStream {
-    first: Option<Bytes>,
-    /// Gone once its result was sent.
-    call: Option<Call>,
+    pending: Arc<Mutex<Pending>>,
+    over: bool,
     quiet: Pin<Box<Sleep>>,
+    _worker: AbortOnDropHandle<()>,
+}
+
+/// What was said and not yet read.
+#[derive(Default)]
+struct Pending {
+    progress: VecDeque<Bytes>,
+    result: Option<Bytes>,
+    reader: Option<Waker>,
 }
 
 impl EventStream {
     /// A stream that begins with the first thing the call reports.
     pub(super) fn begin(call: Call, progress: &Progress) -> Self {
-        let first = notification(&call, progress);
-        Self { first, call: Some(call), quiet: Box::pin(tokio::time::sleep(KEEP_ALIVE)) }
+        let pending =
+            Arc::new(Mutex::new(Pending { progress: notification(&call, progress).into_iter().collect(), ..Pending::default() }));
+        let worker = tokio::spawn(work(call, Arc::clone(&pending)));
+        let quiet = Box::pin(tokio::time::sleep(KEEP_ALIVE));
+        Self { pending, over: false, quiet, _worker: AbortOnDropHandle::new(worker) }
     }
 
     pub(super) fn into_response(self) -> Response<ReplyBody> {
@@ -45,49 +64,73 @@ impl EventStream {
 
     /// The next event, as it goes over the wire.
     pub(super) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        if let Some(first) = self.first.take() {
-            return Poll::Ready(Some(first));
+        if self.over {
+            return Poll::Ready(None);
         }
-        loop {
-            let Some(call) = &mut self.call else { return Poll::Ready(None) };
-            match call.running.poll_next(cx) {
-                Poll::Ready(Event::Progress(progress)) => {
-                    if let Some(event) = notification(call, &progress) {
-                        return Poll::Ready(Some(event));
-                    }
-                }
-                Poll::Ready(Event::Done(result)) => {
-                    let event = event(&call.render(&result));
-                    self.call = None;
-                    return Poll::Ready(Some(event));
-                }
-                Poll::Pending => break,
-            }
+        if let Some(event) = self.take(cx.waker()) {
+            self.quiet.as_mut().reset(tokio::time::Instant::now() + KEEP_ALIVE);
+            return Poll::Ready(Some(event));
         }
         if self.quiet.as_mut().poll(cx).is_pending() {
             return Poll::Pending;
         }
-        self.restart(cx);
+        self.quiet.as_mut().reset(tokio::time::Instant::now() + KEEP_ALIVE);
         Poll::Ready(Some(Bytes::from_static(b": keep-alive\n\n")))
     }
 
-    pub(super) fn is_over(&self) -> bool {
-        self.call.is_none() && self.first.is_none()
+    fn take(&mut self, reader: &Waker) -> Option<Bytes> {
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(progress) = pending.progress.pop_front() {
+            return Some(progress);
+        }
+        if let Some(result) = pending.result.take() {
+            self.over = true;
+            return Some(result);
+        }
+        pending.reader = Some(reader.clone());
+        None
     }
 
-    fn restart(&mut self, cx: &mut Context<'_>) {
-        self.quiet.as_mut().reset(tokio::time::Instant::now() + KEEP_ALIVE);
-        // Registers the new deadline.
-        let _ = self.quiet.as_mut().poll(cx);
+    pub(super) fn is_over(&self) -> bool {
+        self.over
+    }
+}
+
+async fn work(mut call: Call, pending: Arc<Mutex<Pending>>) {
+    loop {
+        let event = call.running.next().await;
+        let mut state = pending.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = match event {
+            Event::Progress(progress) => {
+                // A client that fell behind gets the latest instead of all.
+                if state.progress.len() == MOST_PENDING {
+                    state.progress.pop_back();
+                }
+                state.progress.extend(notification(&call, &progress));
+                false
+            }
+            Event::Done(result) => {
+                state.result = Some(event_of(&call.render(&result)));
+                true
+            }
+        };
+        let reader = state.reader.take();
+        drop(state);
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+        if done {
+            return;
+        }
     }
 }
 
 fn notification(call: &Call, progress: &Progress) -> Option<Bytes> {
     let token = call.running.context().progress_token()?;
-    Some(event(&protocol::progress(token, progress)))
+    Some(event_of(&protocol::progress(token, progress)))
 }
 
 /// One message, one event. JSON text has no raw line breaks: strings escape them, and ours has none between tokens.
-fn event(json: &[u8]) -> Bytes {
+fn event_of(json: &[u8]) -> Bytes {
     [b"data: ".as_slice(), json, b"\n\n"].concat().into()
 }

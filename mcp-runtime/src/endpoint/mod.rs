@@ -1,16 +1,25 @@
 //! One request's way from bytes to an answer, the same for every transport.
 
+mod bounds;
+mod origins;
+
 use std::sync::Arc;
 
 use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
 use http::{Extensions, HeaderMap, StatusCode};
 use mcp_auth::{Auth, Challenge, ChallengeError, Principal};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio_util::sync::CancellationToken;
 
-use super::{Bounds, Origins};
+pub(crate) use bounds::Bounds;
+pub(crate) use origins::{Origins, PublicUrl};
+
 use crate::call::{CallState, Context, RawArguments, RequestMeta, Running, States, ToolResult};
 use crate::catalog::{Catalog, Entry};
 use crate::protocol::{Code, Method, Refusal, Renderer, Request, check_parameters, modern};
+
+const KIB: usize = 1024;
+const SMALL_BODY: usize = 64 * KIB;
 
 /// What serves the requests.
 #[derive(Debug)]
@@ -19,6 +28,10 @@ pub(crate) struct Endpoint {
     states: Arc<States>,
     renderer: Renderer,
     calls: Arc<Semaphore>,
+    /// Kibibytes of request bodies that may be in the making.
+    buffers: Semaphore,
+    /// Cancelled when no further calls are taken.
+    pub(crate) shutdown: CancellationToken,
     pub(crate) access: Access,
     pub(crate) bounds: Bounds,
 }
@@ -63,7 +76,6 @@ pub(crate) struct Call {
     pub(crate) running: Running,
     id: Box<str>,
     endpoint: Arc<Endpoint>,
-    _slot: OwnedSemaphorePermit,
 }
 
 impl Call {
@@ -74,13 +86,21 @@ impl Call {
 }
 
 impl Endpoint {
-    pub(super) fn new(catalog: Catalog, states: States, renderer: Renderer, access: Access, bounds: Bounds) -> Self {
+    pub(crate) fn new(catalog: Catalog, states: States, renderer: Renderer, access: Access, bounds: Bounds) -> Self {
         let calls = Arc::new(Semaphore::new(bounds.max_concurrent_calls));
-        Self { catalog, states: Arc::new(states), renderer, calls, access, bounds }
+        let shutdown = CancellationToken::new();
+        let buffers = Semaphore::new(bounds.max_buffered_bytes / KIB);
+        Self { catalog, states: Arc::new(states), renderer, calls, buffers, shutdown, access, bounds }
     }
 
-    pub(super) fn catalog(&self) -> &Catalog {
+    pub(crate) fn catalog(&self) -> &Catalog {
         &self.catalog
+    }
+
+    /// Room for a body of up to so many bytes, unless all is taken. Small bodies need none: connections are bounded.
+    pub(crate) fn reserve(&self, bytes: usize) -> Option<SemaphorePermit<'_>> {
+        let kibibytes = if bytes <= SMALL_BODY { 0 } else { u32::try_from(bytes.div_ceil(KIB)).ok()? };
+        self.buffers.try_acquire_many(kibibytes).ok()
     }
 
     /// Answers one message, or starts the tool that will.
@@ -114,6 +134,10 @@ impl Endpoint {
                 definition.requires.iter().copied().filter(|capability| !meta.capabilities.contains(*capability)).collect();
             return refused(&Refusal::missing_capabilities(definition.name, &missing).with_id(id));
         }
+        if self.shutdown.is_cancelled() {
+            let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, Code::InternalError, "The server is stopping");
+            return refused(&refusal.with_id(id));
+        }
         let Ok(slot) = Arc::clone(&self.calls).try_acquire_owned() else {
             tracing::warn!(target: "mcp_runtime::server", limit = self.bounds.max_concurrent_calls, "too many calls at once");
             let refusal =
@@ -127,10 +151,11 @@ impl Endpoint {
             headers: without_credentials(head.headers.unwrap_or_default()),
             extensions: head.extensions,
             meta,
+            _slot: Some(slot),
         });
         let arguments = RawArguments::new(definition.name, arguments, &entry.enforced);
         let running = Running::start(context, entry.limits, |context| (definition.call)(context, arguments));
-        Reply::Call(Call { running, id: id.into(), endpoint: Arc::clone(self), _slot: slot })
+        Reply::Call(Call { running, id: id.into(), endpoint: Arc::clone(self) })
     }
 
     fn unknown_tool(&self, name: &str, principal: Option<&Principal>) -> Refusal {
@@ -144,7 +169,7 @@ fn ok(body: Vec<u8>) -> Reply {
 }
 
 fn refused(refusal: &Refusal) -> Reply {
-    tracing::debug!(target: "mcp_runtime::server", status = refusal.status.as_u16(), code = refusal.code.number(), message = %refusal.message, "request refused");
+    tracing::debug!(target: "mcp_runtime::server", status = refusal.status.as_u16(), code = refusal.code.number(), reason = refusal.message.as_str(), "request refused");
     Reply::Json { status: refusal.status, body: refusal.to_json() }
 }
 

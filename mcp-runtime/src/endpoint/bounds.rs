@@ -1,0 +1,32 @@
+//! The bounds that have a default.
+
+use std::time::Duration;
+
+/// What one server takes, holds and waits for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) timeout: Duration,
+    pub(crate) max_result_bytes: usize,
+    pub(crate) max_body_bytes: usize,
+    pub(crate) max_concurrent_calls: usize,
+    pub(crate) max_connections: usize,
+    pub(crate) client_timeout: Duration,
+    pub(crate) drain: Duration,
+    /// Of request bodies that are being received, over all connections.
+    pub(crate) max_buffered_bytes: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(300),
+            max_result_bytes: 1024 * 1024,
+            max_body_bytes: 4 * 1024 * 1024,
+            max_concurrent_calls: 1024,
+            max_connections: 4096,
+            client_timeout: Duration::from_secs(30),
+            drain: Duration::from_secs(10),
+            max_buffered_bytes: 256 * 1024 * 1024,
+        }
+    }
+}
