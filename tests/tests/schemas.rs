@@ -332,6 +332,42 @@ fn a_description_hides_nothing() {
     assert!(text.contains("at `/properties/hiding/properties/seen/description` the invisible character U+200B"), "{text}");
 }
 
+macro_rules! wide {
+    ($name:ident $next:ident $($more:ident)*) => {
+        #[data(input)]
+        #[expect(dead_code, reason = "only described")]
+        struct $name {
+            a: Box<$next>,
+            b: Box<$next>,
+            c: Box<$next>,
+        }
+        wide!($next $($more)*);
+    };
+    ($last:ident) => {
+        #[data(input)]
+        #[expect(dead_code, reason = "only described")]
+        struct $last {
+            a: u8,
+        }
+    };
+}
+wide!(Wide A B C D E F G H I J K L M N);
+
+/// Take what inlines to gigabytes.
+#[tool]
+fn widest(wide: Option<Wide>) -> bool {
+    wide.is_some()
+}
+
+#[tokio::test]
+async fn what_would_explode_is_referred_to() {
+    let schema = input(widest::tool()).await;
+    assert!(schema.to_string().len() < 4000 && schema["$defs"]["N"].is_object(), "{schema}");
+    let client = Client::new(&Server::new("test", "0").only([widest::tool()]));
+    let answer = client.call("widest", json!({ "wide": { "a": 1 } })).await;
+    assert!(answer.text().contains("wide.b: required, but missing"), "{}", answer.text());
+}
+
 /// Mirrored arguments.
 #[tool]
 fn mirrored(#[arg(header = "Region")] region: Option<String>, #[arg(header = "Tenant-Id")] tenant: u64) -> String {

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use super::{Outcome, ToolResult};
-use crate::schema::{Enforced, Problem, WholeNumbers};
+use crate::schema::{Enforced, MAX_PROBLEMS, Problem, WholeNumbers};
 
 /// All arguments as one struct.
 ///
@@ -110,7 +110,8 @@ impl<'a> RawArguments<'a> {
             report.push_str(&problem.to_string());
         }
         if problems.len() > MAX_REPORTED {
-            report.push_str(&format!("\n- and {} more", problems.len() - MAX_REPORTED));
+            let at_least = if problems.len() < MAX_PROBLEMS { "" } else { "at least " };
+            report.push_str(&format!("\n- and {at_least}{} more", problems.len() - MAX_REPORTED));
         }
         Ok(ToolResult::error(report))
     }

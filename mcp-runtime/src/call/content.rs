@@ -274,3 +274,28 @@ impl From<&str> for Content {
         Self::text(text)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn contents_can_be_looked_at() {
+        let picture = Image::png([0, 255]);
+        assert_eq!((picture.data(), picture.mime_type()), ("AP8=", "image/png"));
+        assert_eq!(Content::from(picture.clone()), Content::Image(picture.clone()));
+        assert_ne!(picture, Image::new([0, 255], "image/gif"));
+        let sound = Audio::new([0, 255], "audio/wav");
+        assert_eq!((sound.data(), sound.mime_type()), ("AP8=", "audio/wav"));
+        assert_eq!((Content::text("a").as_text(), Content::Image(picture).as_text()), (Some("a"), None));
+        let link = ResourceLink::new("file:///a", "a").title("A").mime_type("text/plain");
+        assert_eq!((link.get_uri(), link.get_name()), ("file:///a", "a"));
+        assert_eq!((link.get_title(), link.get_description(), link.get_mime_type()), (Some("A"), None, Some("text/plain")));
+        let text = EmbeddedResource::text("file:///a", "A").mime_type("text/plain");
+        let contents = text.contents();
+        assert_eq!((contents.uri(), contents.mime_type()), ("file:///a", Some("text/plain")));
+        assert_eq!((contents.text(), contents.blob()), (Some("A"), None));
+        let bytes = EmbeddedResource::bytes("file:///b", [0, 255]);
+        assert_eq!((bytes.contents().text(), bytes.contents().blob()), (None, Some("AP8=")));
+    }
+}

@@ -14,7 +14,10 @@ mod whole_numbers;
 pub(crate) use enforce::Enforced;
 pub(crate) use headers::{HeaderKind, HeaderParameter};
 pub(crate) use problem::{Problem, closest};
+pub(crate) use walk::MAX_PROBLEMS;
 pub(crate) use whole_numbers::WholeNumbers;
+
+use std::collections::HashMap;
 
 use schemars::generate::SchemaSettings;
 use schemars::{Schema, SchemaGenerator};
@@ -96,11 +99,45 @@ fn described(settings: &SchemaSettings, describe: impl Fn(&mut SchemaGenerator) 
         }
         Some(root)
     };
-    let inlined = make(true)?;
-    let size = |schema: &Map<String, Value>| serde_json::to_string(schema).map_or(0, |json| json.len());
-    if size(&inlined) <= INLINE_LIMIT {
-        return Some(inlined);
-    }
+    // A few structs that name each other can inline to gigabytes, so the size is reckoned before.
     let referring = make(false)?;
-    Some(if size(&referring) < size(&inlined) { referring } else { inlined })
+    if inlined_size(&referring) <= INLINE_LIMIT { make(true) } else { Some(referring) }
+}
+
+/// How large a schema becomes when what it refers to is written in place; at least.
+fn inlined_size(root: &Map<String, Value>) -> usize {
+    fn size(value: &Value, definitions: &Map<String, Value>, known: &mut HashMap<String, usize>) -> usize {
+        match value {
+            Value::Object(members) => {
+                let own = members.iter().map(|(name, value)| name.len() + 4 + size(value, definitions, known));
+                own.fold(2, usize::saturating_add)
+            }
+            Value::Array(items) => {
+                items.iter().fold(2, |sum: usize, item| sum.saturating_add(1 + size(item, definitions, known)))
+            }
+            Value::String(text) => match text.strip_prefix("#/$defs/") {
+                Some(name) => referred(name, definitions, known),
+                None => text.len() + 2,
+            },
+            other => other.to_string().len(),
+        }
+    }
+
+    fn referred(name: &str, definitions: &Map<String, Value>, known: &mut HashMap<String, usize>) -> usize {
+        if let Some(size) = known.get(name) {
+            return *size;
+        }
+        // A type that contains itself stays a `$ref` there.
+        known.insert(name.to_owned(), name.len() + 18);
+        let size = definitions.get(name).map_or(0, |definition| size(definition, definitions, known));
+        known.insert(name.to_owned(), size);
+        size
+    }
+
+    let none = Map::new();
+    let definitions = root.get("$defs").and_then(Value::as_object).unwrap_or(&none);
+    let mut known = HashMap::new();
+    root.iter()
+        .filter(|(keyword, _)| *keyword != "$defs")
+        .fold(2, |sum: usize, (keyword, value)| sum.saturating_add(keyword.len() + 4 + size(value, definitions, &mut known)))
 }

@@ -16,7 +16,7 @@ const STEPS_PER_VALUE: usize = 4;
 const FREE_STEPS: usize = 50_000;
 
 /// Enough to report; a walk that found more is not worth its time.
-const MAX_PROBLEMS: usize = 64;
+pub(crate) const MAX_PROBLEMS: usize = 64;
 
 impl Enforced {
     /// What is wrong with one of the arguments alone.
@@ -229,15 +229,26 @@ impl Walk<'_> {
         if let Some(choices) = choices {
             let choices: Vec<Value> = choices.into_iter().flatten().cloned().collect();
             self.add(path, wrong_choice(&choices, value));
-        } else if let Some(nearest) = found.into_iter().min_by_key(Vec::len) {
+            return 0;
+        }
+        // Of the right kind, if there is one: to an object nobody says "expected null".
+        let of_kind = |form: &Node| {
+            let form = self.resolved(form);
+            form.types.is_empty() || form.types.iter().any(|kind| is(*kind, value))
+        };
+        if let Some((_, nearest)) = forms.iter().zip(found).min_by_key(|(form, problems)| (!of_kind(form), problems.len())) {
             self.problems.extend(nearest);
         }
         0
     }
 
+    fn resolved<'n>(&'n self, form: &'n Node) -> &'n Node {
+        form.reference.and_then(|index| self.schema.definitions.get(index)).unwrap_or(form)
+    }
+
     /// What tells one form of an enum from the others, if something does.
     fn mark<'n>(&'n self, form: &'n Node) -> Option<Mark<'n>> {
-        let form = form.reference.and_then(|index| self.schema.definitions.get(index)).unwrap_or(form);
+        let form = self.resolved(form);
         if let Some(choices) = &form.choices {
             return Some(Mark::Choices(choices));
         }
