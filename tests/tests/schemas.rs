@@ -300,6 +300,33 @@ async fn with_its_features_every_keyword_is_enforced() {
     }
 }
 
+#[cfg(feature = "jsonschema")]
+#[data]
+#[serde(tag = "op")]
+enum Sum {
+    Not {
+        of: Box<Sum>,
+    },
+    Leaf {
+        #[schemars(extend("multipleOf" = 2))]
+        value: u8,
+    },
+}
+
+/// Take what the crate would walk in exponential time.
+#[cfg(feature = "jsonschema")]
+#[tool]
+fn unbounded(sum: Option<Sum>) -> bool {
+    sum.is_some()
+}
+
+#[cfg(feature = "jsonschema")]
+#[test]
+fn what_can_not_be_enforced_in_bounded_time_does_not_build() {
+    let text = message(unbounded::tool());
+    assert!(text.contains("contains itself, with alternatives") && text.contains("`multipleOf`"), "{text}");
+}
+
 /// A pattern that is none.
 #[cfg(feature = "regex")]
 #[tool]

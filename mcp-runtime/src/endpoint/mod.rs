@@ -8,7 +8,7 @@ use std::sync::Arc;
 use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
 use http::{Extensions, HeaderMap, StatusCode};
 use mcp_auth::{Auth, Challenge, ChallengeError, Principal};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{Semaphore, SemaphorePermit, TryAcquireError};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use bounds::Bounds;
@@ -24,6 +24,8 @@ const SMALL_BODY: usize = 64 * KIB;
 /// What serves the requests.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
+    /// Where it is, as clients write it.
+    pub(crate) path: String,
     catalog: Catalog,
     states: Arc<States>,
     renderer: Renderer,
@@ -86,11 +88,18 @@ impl Call {
 }
 
 impl Endpoint {
-    pub(crate) fn new(catalog: Catalog, states: States, renderer: Renderer, access: Access, bounds: Bounds) -> Self {
+    pub(crate) fn new(
+        path: String,
+        catalog: Catalog,
+        states: States,
+        renderer: Renderer,
+        access: Access,
+        bounds: Bounds,
+    ) -> Self {
         let calls = Arc::new(Semaphore::new(bounds.max_concurrent_calls));
         let shutdown = CancellationToken::new();
         let buffers = Semaphore::new(bounds.max_buffered_bytes / KIB);
-        Self { catalog, states: Arc::new(states), renderer, calls, buffers, shutdown, access, bounds }
+        Self { path, catalog, states: Arc::new(states), renderer, calls, buffers, shutdown, access, bounds }
     }
 
     pub(crate) fn catalog(&self) -> &Catalog {
@@ -98,9 +107,12 @@ impl Endpoint {
     }
 
     /// Room for a body of up to so many bytes, unless all is taken. Small bodies need none: connections are bounded.
-    pub(crate) fn reserve(&self, bytes: usize) -> Option<SemaphorePermit<'_>> {
-        let kibibytes = if bytes <= SMALL_BODY { 0 } else { u32::try_from(bytes.div_ceil(KIB)).ok()? };
-        self.buffers.try_acquire_many(kibibytes).ok()
+    pub(crate) fn reserve(&self, bytes: usize) -> Result<Option<SemaphorePermit<'_>>, TryAcquireError> {
+        if bytes <= SMALL_BODY {
+            return Ok(None);
+        }
+        let kibibytes = u32::try_from(bytes.div_ceil(KIB)).unwrap_or(u32::MAX);
+        self.buffers.try_acquire_many(kibibytes).map(Some)
     }
 
     /// Answers one message, or starts the tool that will.

@@ -109,14 +109,23 @@ impl Enforced {
     /// # Errors
     /// It asserts something that nothing here enforces, one sentence each.
     pub(super) fn compile(schema: &Map<String, Value>) -> Result<Self, Vec<String>> {
-        let mut compiler =
-            Compiler { root: schema, names: Vec::new(), more: false, widest: 0, left: Vec::new(), problems: Vec::new() };
+        let mut compiler = Compiler {
+            root: schema,
+            names: Vec::new(),
+            references: Vec::new(),
+            current: None,
+            more: false,
+            widest: 0,
+            left: Vec::new(),
+            problems: Vec::new(),
+        };
         let root = compiler.object(schema, "");
         let mut definitions = Vec::new();
         // Compiling a definition may refer to further ones.
         while definitions.len() < compiler.names.len() {
             let pointer = compiler.names[definitions.len()].clone();
             let target = compiler.target(&pointer).cloned();
+            compiler.current = Some(definitions.len());
             definitions.push(target.map(|target| compiler.schema(&target, &pointer)).unwrap_or_default());
         }
         #[cfg(feature = "jsonschema")]
@@ -155,6 +164,10 @@ struct Compiler<'s> {
     root: &'s Map<String, Value>,
     /// JSON pointers of the definitions that were referred to.
     names: Vec<String>,
+    /// Which definition refers to which.
+    references: Vec<(usize, usize)>,
+    /// The one that is being compiled.
+    current: Option<usize>,
     more: bool,
     widest: usize,
     /// Place and keyword of what is left to the `jsonschema` crate.
@@ -303,11 +316,24 @@ impl Compiler<'_> {
                 .push(format!("its schema refers at `{place}` to {value}, which is not inside of it; nothing is fetched"));
             return None;
         };
-        if let Some(known) = self.names.iter().position(|name| name == pointer) {
-            return Some(known);
+        let known = self.names.iter().position(|name| name == pointer).unwrap_or_else(|| {
+            self.names.push(pointer.to_owned());
+            self.names.len() - 1
+        });
+        self.references.extend(self.current.map(|current| (current, known)));
+        Some(known)
+    }
+
+    /// Does a definition contain itself, directly or through others?
+    #[cfg(feature = "jsonschema")]
+    fn is_recursive(&self) -> bool {
+        let mut left = self.references.clone();
+        // What refers to nothing that is left can not be part of a circle.
+        while let Some(end) = left.iter().position(|(_, to)| left.iter().all(|(from, _)| from != to)) {
+            let (_, to) = left[end];
+            left.retain(|(_, other)| *other != to);
         }
-        self.names.push(pointer.to_owned());
-        Some(self.names.len() - 1)
+        !left.is_empty()
     }
 
     fn target(&self, pointer: &str) -> Option<&Value> {
@@ -322,6 +348,15 @@ impl Compiler<'_> {
     #[cfg(feature = "jsonschema")]
     fn full(&mut self) -> Option<Box<jsonschema::Validator>> {
         if self.left.is_empty() {
+            return None;
+        }
+        // The crate tries every alternative at every level, for as long as that takes.
+        if self.widest > 1 && self.is_recursive() {
+            let keywords: Vec<_> = self.left.iter().map(|(place, keyword)| format!("`{keyword}` at `{place}`")).collect();
+            self.problems.push(format!(
+                "its schema contains itself, with alternatives, and says {}: that can not be enforced in bounded time; remove one of these",
+                keywords.join(", ")
+            ));
             return None;
         }
         match jsonschema::draft202012::new(&Value::Object(self.root.clone())) {

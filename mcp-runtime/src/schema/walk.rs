@@ -4,6 +4,8 @@ use std::cmp::Ordering;
 
 use serde_json::{Map, Number, Value};
 
+#[cfg(feature = "jsonschema")]
+use super::enforce::is_left_to_crate;
 use super::enforce::{Bound, Enforced, Node, Rest, Type, compare};
 use super::problem::{Path, Problem, closest, shown};
 
@@ -47,13 +49,15 @@ impl Enforced {
         if walk.steps == 0 {
             walk.problems.push(Path::Root.problem("too deep or too manifold to check; send less"));
         }
-        // What the walk gives up on, or refuses, is not worth the crate's unbounded time.
         #[cfg(feature = "jsonschema")]
-        if let Some(full) = self.full.as_ref().filter(|_| walk.problems.is_empty()) {
+        if let Some(full) = self.full.as_ref().filter(|_| walk.steps > 0) {
             for error in full.iter_errors(value).take(MAX_PROBLEMS) {
-                let path = error.instance_path().as_str().replace('/', ".");
-                let path = path.trim_start_matches('.');
-                walk.problems.push(Problem::new(path, error.masked_with("the value").to_string()));
+                // What the walk checks itself it has said in better words.
+                if error.schema_path().as_str().split('/').any(is_left_to_crate) && walk.problems.len() < MAX_PROBLEMS {
+                    let path = error.instance_path().as_str().replace('/', ".");
+                    let path = path.trim_start_matches('.');
+                    walk.problems.push(Problem::new(path, error.masked_with("the value").to_string()));
+                }
             }
         }
         walk.problems

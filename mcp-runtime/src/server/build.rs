@@ -29,7 +29,6 @@ pub(crate) enum Reach {
 #[derive(Clone, Debug)]
 pub struct Built {
     pub(crate) endpoint: Arc<Endpoint>,
-    pub(super) path: String,
 }
 
 impl Server {
@@ -75,7 +74,7 @@ impl Server {
         }
         let access = Access { origins, auth: self.auth.clone(), allow_anonymous: self.auth.is_none() || self.allow_anonymous };
         let renderer = self.renderer(&catalog);
-        Ok(Built { endpoint: Arc::new(Endpoint::new(catalog, self.states, renderer, access, self.limits)), path: self.path })
+        Ok(Built { endpoint: Arc::new(Endpoint::new(self.path, catalog, self.states, renderer, access, self.limits)) })
     }
 
     /// Who could call, and under which names.
@@ -183,7 +182,7 @@ impl Server {
 impl Built {
     /// The router, to be merged; see [`Server::router`].
     pub fn router<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
-        transport::http::router(&self.path, Arc::clone(&self.endpoint))
+        transport::http::router(&self.endpoint)
     }
 
     /// A handle that stops the server.

@@ -9,8 +9,8 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::{Built, Reach, Server};
 use crate::error::{Error, Result};
@@ -94,7 +94,7 @@ impl Bound {
     /// The endpoint's URL on this machine.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}{}", self.address, self.built.path)
+        format!("http://{}{}", self.address, self.built.endpoint.path)
     }
 
     /// The names of the tools, sorted.
@@ -115,15 +115,12 @@ impl Bound {
     /// The signals can not be waited for.
     pub async fn run(self) -> Result<()> {
         let Self { built, listener, address } = self;
-        tracing::info!(target: "mcp_runtime::server", %address, path = built.path, "serving");
+        tracing::info!(target: "mcp_runtime::server", %address, path = built.endpoint.path, "serving");
         let mut interrupted = std::pin::pin!(interruption());
-        let path: Arc<str> = built.path.as_str().into();
         let bounds = built.endpoint.bounds;
         let places = Arc::new(Semaphore::new(bounds.max_connections));
-        let connections = TaskTracker::new();
-        // Dropped when `run` is: connections do not outlive the server.
-        let aborted = CancellationToken::new();
-        let abort_all = aborted.clone().drop_guard();
+        // Dropped when `run` is, and with it every connection.
+        let mut connections = JoinSet::new();
         loop {
             let place = tokio::select! {
                 place = Arc::clone(&places).acquire_owned() => place,
@@ -141,48 +138,44 @@ impl Bound {
                     break;
                 }
             };
-            let (path, endpoint) = (Arc::clone(&path), Arc::clone(&built.endpoint));
+            let endpoint = Arc::clone(&built.endpoint);
             let shutdown = built.endpoint.shutdown.clone();
-            let aborted = aborted.clone();
             connections.spawn(async move {
                 let _place = place;
-                let service =
-                    service_fn(|request| transport::http::serve_alone(Arc::clone(&path), Arc::clone(&endpoint), request));
+                let service = service_fn(|request| transport::http::serve_alone(Arc::clone(&endpoint), request));
                 let connection = http1::Builder::new()
                     .timer(TokioTimer::new())
                     .header_read_timeout(bounds.client_timeout)
                     .serve_connection(TokioIo::new(WriteLimit::new(stream, bounds.client_timeout)), service);
                 let mut connection = std::pin::pin!(connection);
                 let ended = tokio::select! {
+                    biased;
                     ended = connection.as_mut() => ended,
-                    () = aborted.cancelled() => return,
                     () = shutdown.cancelled() => {
                         connection.as_mut().graceful_shutdown();
-                        tokio::select! {
-                            ended = connection => ended,
-                            () = aborted.cancelled() => return,
-                        }
+                        connection.await
                     }
                 };
                 if let Err(error) = ended {
                     tracing::debug!(target: "mcp_runtime::server", %error, "connection ended");
                 }
             });
+            while connections.try_join_next().is_some() {}
         }
         drop(listener);
         built.endpoint.shutdown.cancel();
-        connections.close();
+        while connections.try_join_next().is_some() {}
         tracing::info!(target: "mcp_runtime::server", connections = connections.len(), "stopping");
+        let drained = async { while connections.join_next().await.is_some() {} };
         let drained = tokio::select! {
-            drained = tokio::time::timeout(bounds.drain, connections.wait()) => drained.is_ok(),
+            drained = tokio::time::timeout(bounds.drain, drained) => drained.is_ok(),
             // Whoever asks twice does not want to wait.
             _ = interruption() => false,
         };
         if !drained {
             tracing::warn!(target: "mcp_runtime::server", connections = connections.len(), "calls that did not end in time are dropped");
+            connections.shutdown().await;
         }
-        drop(abort_all);
-        connections.wait().await;
         Ok(())
     }
 }

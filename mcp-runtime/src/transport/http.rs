@@ -6,7 +6,9 @@
 #![expect(clippy::result_large_err, reason = "an early answer is an answer: it is moved once and sent")]
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 
 use ::http::header::{ACCEPT, ALLOW, CONTENT_TYPE, HOST, ORIGIN, WWW_AUTHENTICATE};
 use ::http::request::Parts;
@@ -29,20 +31,19 @@ use crate::protocol::{Code, Refusal};
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// The endpoint as a router, for applications to merge.
-pub(crate) fn router<S: Clone + Send + Sync + 'static>(path: &str, endpoint: Arc<Endpoint>) -> Router<S> {
+pub(crate) fn router<S: Clone + Send + Sync + 'static>(endpoint: &Arc<Endpoint>) -> Router<S> {
     async fn merged(State(endpoint): State<Arc<Endpoint>>, request: Request<axum::body::Body>) -> Response<axum::body::Body> {
         serve(&endpoint, request).await.map(axum::body::Body::new)
     }
-    Router::new().route(path, any(merged)).with_state(endpoint)
+    Router::new().route(&endpoint.path, any(merged)).with_state(Arc::clone(endpoint))
 }
 
 /// The endpoint alone on a connection: what [`router`] does, without routing and boxes.
 pub(crate) async fn serve_alone<B: HttpBody<Data = Bytes> + Send + Unpin>(
-    path: Arc<str>,
     endpoint: Arc<Endpoint>,
     request: Request<B>,
 ) -> Result<Response<ReplyBody>, Infallible> {
-    Ok(if request.uri().path() == &*path { serve(&endpoint, request).await } else { empty(StatusCode::NOT_FOUND) })
+    Ok(if request.uri().path() == endpoint.path { serve(&endpoint, request).await } else { empty(StatusCode::NOT_FOUND) })
 }
 
 async fn serve<B: HttpBody<Data = Bytes> + Send + Unpin>(endpoint: &Arc<Endpoint>, request: Request<B>) -> Response<ReplyBody> {
@@ -146,7 +147,11 @@ async fn authenticate(endpoint: &Endpoint, parts: &Parts) -> Result<Option<Princ
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let essence = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).and_then(|value| value.split(';').next());
+    let Some(value) = headers.get(CONTENT_TYPE) else { return false };
+    if value == JSON {
+        return true;
+    }
+    let essence = Some(value).and_then(|value| value.to_str().ok()).and_then(|value| value.split(';').next());
     essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
 }
 
@@ -162,6 +167,10 @@ impl Accepted {
         let mut any = false;
         for value in headers.get_all(ACCEPT) {
             any = true;
+            // As nearly all clients write it.
+            if value == "application/json, text/event-stream" {
+                return Self { json: true, events: true };
+            }
             for range in value.as_bytes().split(|b| *b == b',') {
                 let essence = range.split(|b| *b == b';').next().unwrap_or_default().trim_ascii();
                 let is = |name: &str| essence.eq_ignore_ascii_case(name.as_bytes());
@@ -184,7 +193,7 @@ async fn read<B: HttpBody<Data = Bytes> + Unpin>(endpoint: &Endpoint, mut body: 
     }
     // Without an announced length it may become as large as is allowed.
     let expected = announced.upper().and_then(|upper| usize::try_from(upper).ok()).unwrap_or(limit).min(limit);
-    let Some(_room) = endpoint.reserve(expected) else {
+    let Ok(_room) = endpoint.reserve(expected) else {
         tracing::warn!(target: "mcp_runtime::server", "too many large bodies at once");
         return Err(plain(StatusCode::SERVICE_UNAVAILABLE, "The server is busy; try again in a moment"));
     };
@@ -212,6 +221,11 @@ async fn read<B: HttpBody<Data = Bytes> + Unpin>(endpoint: &Endpoint, mut body: 
         }
         Ok(if parts.is_empty() { whole } else { parts.freeze() })
     };
+    let mut collect = std::pin::pin!(collect);
+    // Most bodies came with their head; only the others pay for a timer.
+    if let Poll::Ready(whole) = poll_fn(|cx| Poll::Ready(collect.as_mut().poll(cx))).await {
+        return whole;
+    }
     match tokio::time::timeout(endpoint.bounds.client_timeout, collect).await {
         Ok(result) => result,
         Err(_) => Err(plain(StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time")),
