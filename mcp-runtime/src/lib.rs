@@ -13,7 +13,7 @@ mod transport;
 
 pub use call::{
     Args, Audio, Capability, Content, Context, EmbeddedResource, Extension, FromContext, Image, IntoToolResult, Json,
-    Requirement, ResourceLink, State, ToolError, ToolResult, UserError,
+    Requirement, ResourceContents, ResourceLink, State, ToolError, ToolResult, UserError,
 };
 pub use catalog::{Location, Tool};
 pub use error::{Error, Problem, Result};

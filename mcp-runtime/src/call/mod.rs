@@ -10,7 +10,7 @@ mod outbox;
 mod result;
 
 pub use argument::{Args, Argument, RawArguments};
-pub use content::{Audio, Content, EmbeddedResource, Image, ResourceLink};
+pub use content::{Audio, Content, EmbeddedResource, Image, ResourceContents, ResourceLink};
 pub(crate) use context::{CallState, Capabilities, RequestMeta, States};
 pub use context::{Capability, Context};
 pub(crate) use driver::{Event, Limits, Running};
