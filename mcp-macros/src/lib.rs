@@ -24,8 +24,14 @@ use proc_macro::TokenStream;
 
 /// Makes a function a tool that MCP clients can call.
 ///
-/// ```ignore
+/// ```
 /// use mcp_runtime::prelude::*;
+/// # #[data]
+/// # struct Forecast { degrees: f64 }
+/// # struct WeatherApi;
+/// # impl WeatherApi {
+/// #     async fn forecast(&self, _: &str, _: u8) -> std::io::Result<Forecast> { Ok(Forecast { degrees: 20.0 }) }
+/// # }
 ///
 /// /// Current weather for a city.
 /// #[tool(read_only, open_world, timeout = "10s")]
@@ -82,7 +88,9 @@ pub fn tool(options: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Makes a struct or enum something that tools can take and return.
 ///
-/// ```ignore
+/// ```
+/// use mcp_runtime::prelude::*;
+///
 /// #[data]
 /// struct Query {
 ///     /// What to look for.
