@@ -1,0 +1,243 @@
+use std::fmt;
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::subscriber::with_default;
+use tracing::{Dispatch, Event, Metadata, Subscriber};
+
+use super::{Arc, Client, Value, header_text, json};
+use crate::Tool;
+use crate::prelude::*;
+
+// ------------------------------------------------------------------------------------------ what is sent
+
+#[test]
+fn only_what_is_not_plain_goes_as_base64() {
+    for plain in ["", "eu", "in the middle", "~!", "=?base64?", "=?BASE64?ZXU=?=", "ZXU="] {
+        assert_eq!(header_text(plain), plain);
+    }
+    for (value, sent) in [
+        (" eu", "=?base64?IGV1?="),
+        ("eu ", "=?base64?ZXUg?="),
+        ("\teu", "=?base64?CWV1?="),
+        ("a\nb", "=?base64?YQpi?="),
+        ("a\u{7f}", "=?base64?YX8=?="),
+        ("Zürich", "=?base64?WsO8cmljaA==?="),
+        ("=?base64?ZXU=?=", "=?base64?PT9iYXNlNjQ/WlhVPT89?="),
+    ] {
+        assert_eq!(header_text(value), sent);
+    }
+}
+
+/// Say the headers that came.
+#[tool(crate = crate)]
+fn mirrored(
+    #[arg(header = "Region")] region: Option<String>,
+    #[arg(header = "Count")] count: Option<u32>,
+    #[arg(header = "Sure")] sure: Option<bool>,
+    headers: HeaderMap,
+) -> String {
+    drop((region, count, sure));
+    let sent = headers.iter().filter(|(name, _)| name.as_str().starts_with("mcp-param-"));
+    let mut sent: Vec<_> = sent.map(|(name, value)| format!("{name}={}", value.to_str().expect("ASCII"))).collect();
+    sent.sort();
+    sent.join(" ")
+}
+
+#[tokio::test]
+async fn arguments_are_mirrored_as_their_tool_wants() {
+    let client = Client::new(&Server::new("test", "0").only([mirrored::tool()]));
+    for (arguments, sent) in [
+        (json!({}), ""),
+        (json!({ "region": null, "count": 7 }), "mcp-param-count=7"),
+        (
+            json!({ "region": "ü", "count": 0, "sure": false }),
+            "mcp-param-count=0 mcp-param-region==?base64?w7w=?= mcp-param-sure=false",
+        ),
+    ] {
+        assert_eq!(client.call("mirrored", arguments).await.text(), sent);
+    }
+    let own = client.clone().header("MCP-PARAM-REGION", "=?base64?ZXU=?=");
+    let answer = own.call("mirrored", json!({ "region": "eu", "sure": true })).await;
+    assert_eq!(answer.text(), "mcp-param-region==?base64?ZXU=?= mcp-param-sure=true");
+    let answer = own.call("mirrored", json!({ "region": "us" })).await;
+    assert_eq!(answer.error_code(), Some(-32020));
+    let answer = client.call("mirrored", json!("no object")).await;
+    assert!(answer.is_error(), "{}", answer.message());
+}
+
+/// Only for some.
+#[tool(crate = crate, hidden, scopes("inside"))]
+fn hidden(#[arg(header = "Region")] region: String) -> String {
+    region
+}
+
+#[tokio::test]
+async fn a_caller_who_sees_a_hidden_tool_mirrors_for_it() {
+    let client = Client::new(&Server::new("test", "0").only([hidden::tool()]));
+    assert_eq!(client.call("hidden", json!({ "region": "eu" })).await.error_code(), Some(-32602));
+    let client = client.principal(Principal::user("ada").scopes(["inside"]));
+    assert_eq!(client.call("hidden", json!({ "region": "eu" })).await.text(), "eu");
+}
+
+#[derive(Clone)]
+struct Tenant(&'static str);
+
+/// Whose call this is.
+#[tool(crate = crate)]
+fn tenant(tenant: Extension<Tenant>) -> &'static str {
+    tenant.0.0
+}
+
+#[tokio::test]
+async fn extensions_reach_the_tool_in_every_call() {
+    let client = Client::new(&Server::new("test", "0").only([tenant::tool()]));
+    assert!(client.call("tenant", json!({})).await.is_error());
+    let client = client.extension(Tenant("acme"));
+    for _ in 0..2 {
+        assert_eq!(client.call("tenant", json!({})).await.text(), "acme");
+    }
+}
+
+// ------------------------------------------------------------------------------------------ what came back
+
+#[tokio::test]
+async fn a_server_without_tools_has_an_empty_list() {
+    assert_eq!(Client::new(&Server::new("test", "0").only([])).tools().await, Vec::<Value>::new());
+}
+
+/// Count, or do not.
+#[tool(crate = crate)]
+fn count(up_to: u8) -> Result<Json<u8>, ToolError> {
+    if up_to > 100 { Err(ToolError::user("I can not count so far.")) } else { Ok(Json(up_to)) }
+}
+
+#[tokio::test]
+async fn structured_content_is_no_errors() {
+    let client = Client::new(&Server::new("test", "0").only([count::tool()]));
+    assert_eq!(client.call("count", json!({ "up_to": 3 })).await.structured(), 3);
+    let answer = client.call("count", json!({ "up_to": 101 })).await;
+    let panic = std::panic::catch_unwind(|| drop(answer.structured().clone())).expect_err("an error is no number");
+    let message = panic.downcast_ref::<String>().expect("a message");
+    assert!(message.contains("I can not count so far."), "{message}");
+}
+
+// ------------------------------------------------------------------------------------------ what is logged
+
+/// Each event as one text: level, message and fields, strings escaped as `tracing_subscriber::fmt` escapes them.
+#[derive(Debug, Default)]
+struct Log(Mutex<Vec<String>>);
+
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.0.push_str(&format!(" {field}={value:?}"));
+    }
+}
+
+impl Subscriber for Log {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with("mcp_runtime")
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut line = Line(event.metadata().level().to_string());
+        event.record(&mut line);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(line.0);
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+/// Calls the tool with a text that is given by the test, and returns what the client and the log read.
+fn logged(tool: Tool, text: &str) -> (String, Vec<String>) {
+    /// With one dispatcher alone, `tracing` asks the thread that comes first whether an event is wanted at all, which
+    /// may be that of another test.
+    static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(Log::default()));
+    let _second = &*SECOND;
+    let log = Arc::new(Log::default());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    let answer = with_default(Arc::clone(&log), || {
+        let client = Client::new(&Server::new("test", "0").only([tool]));
+        runtime.block_on(client.call(tool.name(), json!({ "text": text })))
+    });
+    let lines = std::mem::take(&mut *log.0.lock().unwrap_or_else(PoisonError::into_inner));
+    (answer.text(), lines)
+}
+
+/// The one line that has all of this.
+fn line<'l>(lines: &'l [String], parts: &[&str]) -> &'l str {
+    let mut found = lines.iter().filter(|line| parts.iter().all(|part| line.contains(part)));
+    match (found.next(), found.next()) {
+        (Some(line), None) => line,
+        _ => panic!("not exactly one line has {parts:?}: {lines:#?}"),
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the archive is closed")]
+struct Closed(#[source] std::io::Error);
+
+/// Fail.
+#[tool(crate = crate)]
+fn fails(text: String) -> Result<(), ToolError> {
+    Err(Closed(std::io::Error::other(text)).into())
+}
+
+/// Tell the model why not.
+#[tool(crate = crate)]
+fn declines(text: String) -> Result<(), ToolError> {
+    Err(ToolError::user(text))
+}
+
+/// Panic.
+#[tool(crate = crate)]
+fn panics(text: String) {
+    panic!("{text}")
+}
+
+#[test]
+fn a_failing_tool_is_logged_with_its_chain() {
+    let (answer, lines) = logged(fails::tool(), "disk 7 is gone");
+    assert!(!answer.contains("archive") && !answer.contains("disk"), "{answer}");
+    let line = line(&lines, &["tool failed"]);
+    assert!(line.starts_with("ERROR ") && line.contains(r#" tool="fails""#), "{line}");
+    assert!(line.contains("the archive is closed: disk 7 is gone"), "{line}");
+}
+
+#[test]
+fn a_panic_is_logged_with_its_tool() {
+    let (answer, lines) = logged(panics::tool(), "disk 7 is gone");
+    assert!(!answer.contains("disk"), "{answer}");
+    let line = line(&lines, &["tool panicked"]);
+    assert!(line.starts_with("ERROR ") && line.contains(r#" tool="panics""#) && line.contains("disk 7 is gone"), "{line}");
+}
+
+#[test]
+fn the_tools_are_counted_and_named_when_the_server_is_built() {
+    let (_, lines) = logged(fails::tool(), "");
+    let line = line(&lines, &["server built"]);
+    assert!(line.starts_with("INFO ") && line.contains(" tools=1") && line.contains("fails"), "{line}");
+}
+
+#[test]
+fn a_text_with_line_breaks_stays_one_line_of_the_log() {
+    for tool in [fails::tool(), declines::tool(), panics::tool()] {
+        let (_, lines) = logged(tool, "first\nERROR second\r\u{1b}[31mthird");
+        let line = line(&lines, &["first", "third"]);
+        assert!(line.contains(tool.name()) && line.contains("ERROR second"), "{line}");
+        assert!(!line.contains(char::is_control), "{line:?}");
+    }
+}
