@@ -102,7 +102,7 @@ impl Running {
             outcome.unwrap_or_else(|error| failed(self.context.tool_name(), &error))
         });
         let result = finished.unwrap_or_else(|masked| masked).limited(self.limits.max_result_bytes);
-        match self.context.outbox().close() {
+        match self.context.outbox().take_last() {
             Some(progress) if self.streaming => {
                 self.done = Some(result);
                 Poll::Ready(Event::Progress(progress))

@@ -17,7 +17,6 @@ pub(crate) struct Outbox {
 struct Pending {
     latest: Option<Progress>,
     reached: Option<f64>,
-    closed: bool,
     waker: Option<Waker>,
 }
 
@@ -32,7 +31,7 @@ impl Outbox {
     pub(crate) fn progress(&self, done: f64, total: Option<f64>, message: String) {
         let mut state = self.lock();
         // Progress must grow, and JSON has no infinities.
-        if state.closed || !done.is_finite() || state.reached.is_some_and(|reached| done <= reached) {
+        if !done.is_finite() || state.reached.is_some_and(|reached| done <= reached) {
             return;
         }
         state.reached = Some(done);
@@ -54,14 +53,9 @@ impl Outbox {
         state.latest.take()
     }
 
-    /// Takes what is there once the call has ended; nothing is accepted any more.
-    pub(crate) fn close(&self) -> Option<Progress> {
-        if !self.filled.load(Ordering::Acquire) {
-            return None;
-        }
-        let mut state = self.lock();
-        state.closed = true;
-        state.latest.take()
+    /// Takes what is there once the call has ended. What spawned tasks add later, nobody takes.
+    pub(crate) fn take_last(&self) -> Option<Progress> {
+        if self.filled.load(Ordering::Acquire) { self.lock().latest.take() } else { None }
     }
 
     fn lock(&self) -> MutexGuard<'_, Pending> {
@@ -83,6 +77,6 @@ mod tests {
         let taken = outbox.take(Waker::noop()).expect("one");
         assert_eq!(taken, Progress { done: 2.0, total: None, message: "b".into() });
         assert_eq!(outbox.take(Waker::noop()), None);
-        assert_eq!(outbox.close(), None);
+        assert_eq!(outbox.take_last(), None);
     }
 }

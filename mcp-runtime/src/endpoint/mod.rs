@@ -141,9 +141,9 @@ impl Endpoint {
             return reply;
         }
         let definition = entry.definition;
-        if definition.requires.iter().any(|capability| !meta.capabilities.contains(*capability)) {
-            let missing: Vec<_> =
-                definition.requires.iter().copied().filter(|capability| !meta.capabilities.contains(*capability)).collect();
+        let missing: Vec<_> =
+            definition.requires.iter().copied().filter(|capability| !meta.capabilities.contains(*capability)).collect();
+        if !missing.is_empty() {
             return refused(&Refusal::missing_capabilities(definition.name, &missing).with_id(id));
         }
         if self.shutdown.is_cancelled() {

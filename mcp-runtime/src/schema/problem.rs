@@ -35,18 +35,17 @@ impl Problem {
         let path = error.path().to_string();
         let path = if path == "." { String::new() } else { path };
         let said = error.inner().to_string();
-        let said = said.rfind(" at line ").map_or(said.as_str(), |end| &said[..end]);
         let quoted = |text: &str| text.split('`').nth(1).map(|name| format!("`{}`", shortened(name))).unwrap_or_default();
         let text = if said.starts_with("duplicate field") {
-            format!("{} is given twice", quoted(said))
+            format!("{}{GIVEN_TWICE}", quoted(&said))
         } else if said.starts_with("missing field") {
-            format!("{} is missing", quoted(said))
+            format!("{} is missing", quoted(&said))
         } else if said.starts_with("unknown field") || said.starts_with("unknown variant") {
-            format!("{} is unknown", quoted(said))
+            format!("{} is unknown", quoted(&said))
         } else if said.starts_with("invalid ") || said.starts_with("data did not match") || said.starts_with("expected ") {
             "the value is not acceptable here".to_owned()
         } else {
-            shortened(said)
+            shortened(&said)
         };
         Self { path, text }
     }
@@ -155,6 +154,22 @@ mod tests {
         assert_eq!(closest("ctiy", known()), Some("city"));
         assert_eq!(closest("Unit", known()), Some("units"));
         assert_eq!(closest("password", known()), None);
+    }
+
+    #[test]
+    fn what_a_custom_type_says_is_kept_whole() {
+        #[derive(Debug)]
+        struct Script;
+
+        impl<'de> serde::Deserialize<'de> for Script {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer)?;
+                Err(serde::de::Error::custom("a bracket is open at line 3"))
+            }
+        }
+
+        let error = serde_path_to_error::deserialize::<_, Script>(Value::from("(")).expect_err("refused");
+        assert_eq!(Problem::from_serde(&error).to_string(), "a bracket is open at line 3");
     }
 
     #[test]

@@ -151,7 +151,7 @@ fn is_json(headers: &HeaderMap) -> bool {
     if value == JSON {
         return true;
     }
-    let essence = Some(value).and_then(|value| value.to_str().ok()).and_then(|value| value.split(';').next());
+    let essence = value.to_str().ok().and_then(|value| value.split(';').next());
     essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
 }
 
