@@ -18,9 +18,11 @@ mod bearer;
 mod challenge;
 mod principal;
 mod scope;
+mod seal;
 
 pub use authenticate::{Auth, Authenticate, AuthenticateFuture, Decision, Rejection, RejectionKind, Verdict};
 pub use bearer::{StaticTokens, bearer_token};
 pub use challenge::{Challenge, ChallengeError};
 pub use principal::{Principal, Scheme};
 pub use scope::{Scopes, is_scope_token};
+pub use seal::{KeyError, KeyRing, Opened, Seal, SealError, Sealer};
