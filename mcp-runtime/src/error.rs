@@ -126,6 +126,14 @@ pub enum Problem {
         /// The address.
         address: String,
     },
+    /// The keys that seal session ids are not right.
+    #[error("{origin}: {error}")]
+    SealingKeys {
+        /// Where they come from: the setting or the environment variable.
+        origin: &'static str,
+        /// What is wrong. It says nothing of the keys themselves.
+        error: mcp_auth::KeyError,
+    },
     /// The authentication chain is not right.
     #[error("authentication: {0}")]
     Auth(String),

@@ -8,6 +8,7 @@ mod excerpt;
 mod protocol;
 mod schema;
 mod server;
+mod session;
 pub mod testing;
 mod transport;
 
@@ -22,7 +23,7 @@ pub use mcp_auth::{
     Auth, Authenticate, AuthenticateFuture, Principal, Rejection, RejectionKind, Scheme, Scopes, StaticTokens, Verdict,
 };
 pub use mcp_macros::{data, tool};
-pub use server::{Bound, Built, Handle, Server};
+pub use server::{Bound, Built, Handle, LegacyClients, Server};
 pub use tokio_util::sync::CancellationToken;
 
 /// Who is calling: what authenticators are made of.

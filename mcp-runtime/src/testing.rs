@@ -26,9 +26,9 @@ use http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode};
 use mcp_auth::Principal;
 use serde_json::{Map, Value, json};
 
-use crate::call::Event;
-use crate::endpoint::{Endpoint, Head, Reply};
-use crate::protocol::{self, Code, MODERN, key};
+use crate::endpoint::{Carrier, Endpoint, Head, Pipe, Reply, Said};
+pub use crate::protocol::Era;
+use crate::protocol::{Code, key};
 use crate::server::{Reach, Server};
 
 /// A client that calls a server without a socket, over the path that real requests take from their body on.
@@ -39,6 +39,7 @@ use crate::server::{Reach, Server};
 #[derive(Clone, Debug)]
 pub struct Client {
     endpoint: Arc<Endpoint>,
+    era: Era,
     principal: Option<Principal>,
     capabilities: Value,
     progress: bool,
@@ -65,7 +66,7 @@ pub struct Answer {
 }
 
 impl Client {
-    /// A client of this server, anonymous and without capabilities.
+    /// A client of this server: of the newest revision, anonymous and without capabilities.
     ///
     /// # Panics
     /// If the server does not build; the message says why.
@@ -76,6 +77,7 @@ impl Client {
             Ok(built) => {
                 let client = Self {
                     endpoint: built.endpoint,
+                    era: Era::V2026_07_28,
                     principal: None,
                     capabilities: json!({}),
                     progress: false,
@@ -91,12 +93,13 @@ impl Client {
 
     /// Reads the list of tools, as clients do before they call: it says which arguments go into headers.
     fn informed(mut self) -> Self {
-        let meta = json!({ (key::PROTOCOL_VERSION): MODERN, (key::CLIENT_CAPABILITIES): {} });
+        let meta = json!({ (key::PROTOCOL_VERSION): Era::V2026_07_28.version(), (key::CLIENT_CAPABILITIES): {} });
         let list = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": { "_meta": meta } });
-        let head = Head { headers: None, extensions: Extensions::new(), principal: self.principal.clone() };
+        let carrier = Carrier::Pipe(Arc::new(Pipe::default()));
+        let head = Head { carrier, extensions: Extensions::new(), principal: self.principal.clone() };
         let listed = match self.endpoint.answer(head, list.to_string().as_bytes()) {
             Reply::Json { body, .. } => parse(&body),
-            Reply::Accepted | Reply::Challenge { .. } | Reply::Call(_) => Value::Null,
+            _ => Value::Null,
         };
         let tools = listed["result"]["tools"].as_array().into_iter().flatten();
         let mirrored = tools.filter_map(|tool| {
@@ -105,6 +108,29 @@ impl Client {
             Some((tool["name"].as_str()?.to_owned(), found)).filter(|(_, found)| !found.is_empty())
         });
         self.mirrored = Arc::new(mirrored.collect());
+        self
+    }
+
+    /// Speaks this revision. A legacy client opens a session for each of its requests, so that a test may change who calls,
+    /// and what the client can do, at any time.
+    ///
+    /// ```
+    /// # use mcp_runtime::prelude::*;
+    /// # use mcp_runtime::testing::{Client, Era};
+    /// # use serde_json::json;
+    /// # #[tool]
+    /// # fn greet(name: String) -> String { format!("Hello, {name}!") }
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// # let server = Server::new("test", "0").only([greet::tool()]);
+    /// for era in Era::ALL {
+    ///     let client = Client::new(&server).era(era);
+    ///     assert_eq!(client.call("greet", json!({ "name": "Ada" })).await.text(), "Hello, Ada!");
+    /// }
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn era(mut self, era: Era) -> Self {
+        self.era = era;
         self
     }
 
@@ -170,34 +196,70 @@ impl Client {
     /// If `params` is no object, or a header can not be sent; and as [`send`](Self::send).
     pub async fn request(&self, method: &str, params: Value) -> Answer {
         let Value::Object(mut params) = params else { panic!("params must be a JSON object") };
+        let mut headers = HeaderMap::new();
+        if self.era.is_legacy() {
+            if self.progress {
+                params.insert("_meta".to_owned(), json!({ "progressToken": "progress" }));
+            }
+            if let Some(session) = self.open() {
+                set(&mut headers, "mcp-session-id", &session);
+            }
+            if self.era > Era::V2025_03_26 {
+                set(&mut headers, "mcp-protocol-version", self.era.version());
+            }
+        } else {
+            self.claim(&mut headers, method, &mut params);
+        }
+        for (name, value) in &self.headers {
+            set(&mut headers, name, value);
+        }
+        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+        self.send(headers, body.to_string().as_bytes()).await
+    }
+
+    /// What every request of the modern era says of itself.
+    fn claim(&self, headers: &mut HeaderMap, method: &str, params: &mut Map<String, Value>) {
         let mut meta = Map::new();
-        meta.insert(key::PROTOCOL_VERSION.to_owned(), MODERN.into());
+        meta.insert(key::PROTOCOL_VERSION.to_owned(), self.era.version().into());
         meta.insert(key::CLIENT_CAPABILITIES.to_owned(), self.capabilities.clone());
         if self.progress {
             meta.insert("progressToken".to_owned(), "progress".into());
         }
         params.insert("_meta".to_owned(), meta.into());
-        let mut headers = HeaderMap::new();
-        let mut set = |name: &str, value: &str| {
-            let name = HeaderName::from_bytes(name.as_bytes()).unwrap_or_else(|_| panic!("`{name}` is no header name"));
-            let value = HeaderValue::from_str(value).unwrap_or_else(|_| panic!("`{value}` can not be sent as a header"));
-            headers.append(name, value);
-        };
-        set("mcp-protocol-version", MODERN);
-        set("mcp-method", method);
+        set(headers, "mcp-protocol-version", self.era.version());
+        set(headers, "mcp-method", method);
         if let Some(name) = params.get("name").and_then(Value::as_str) {
-            set("mcp-name", &header_text(name));
+            set(headers, "mcp-name", &header_text(name));
             if method == "tools/call" {
                 for (name, value) in self.mirror(name, params.get("arguments").unwrap_or(&Value::Null)) {
-                    set(name, &value);
+                    set(headers, name, &value);
                 }
             }
         }
-        for (name, value) in &self.headers {
-            set(name, value);
+    }
+
+    /// The id of a new session; none where the server has no sessions.
+    ///
+    /// # Panics
+    /// If the client's revision has no sessions, or the server refuses it.
+    #[must_use]
+    pub fn open(&self) -> Option<String> {
+        assert!(self.era.is_legacy(), "{} has no sessions", self.era.version());
+        let params = json!({
+            "protocolVersion": self.era.version(),
+            "capabilities": self.capabilities,
+            "clientInfo": { "name": "test", "version": "0" },
+        });
+        let body = json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params });
+        match self.endpoint.answer(self.head(HeaderMap::new()), body.to_string().as_bytes()) {
+            Reply::Opened { session, .. } => Some(session),
+            Reply::Json { status: StatusCode::OK, .. } => None,
+            refused => panic!("initialize was refused: {refused:?}"),
         }
-        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
-        self.send(headers, body.to_string().as_bytes()).await
+    }
+
+    fn head(&self, headers: HeaderMap) -> Head {
+        Head { carrier: Carrier::Http(headers), extensions: self.extensions.clone(), principal: self.principal.clone() }
     }
 
     /// The headers that repeat arguments, but for those that the test sets itself.
@@ -231,24 +293,28 @@ impl Client {
     }
 
     async fn exchange(&self, headers: HeaderMap, body: &[u8], mut on_progress: impl FnMut(&[u8])) -> (StatusCode, Vec<u8>) {
-        let head = Head { headers: Some(headers), extensions: self.extensions.clone(), principal: self.principal.clone() };
-        let mut call = match self.endpoint.answer(head, body) {
+        let mut call = match self.endpoint.answer(self.head(headers), body) {
             Reply::Accepted => return (StatusCode::ACCEPTED, Vec::new()),
             Reply::Json { status, body } => return (status, body),
+            Reply::Opened { body, .. } => return (StatusCode::OK, body),
             Reply::Challenge { challenge, body } => return (challenge.status(), body),
+            Reply::Batch(batch) => return (StatusCode::OK, batch.answers().await.unwrap_or_default()),
             Reply::Call(call) => call,
         };
         loop {
-            match call.running.next().await {
-                Event::Done(result) => return (StatusCode::OK, call.render(&result)),
-                Event::Progress(reported) => {
-                    if let Some(token) = call.running.context().progress_token() {
-                        on_progress(&protocol::progress(token, &reported));
-                    }
-                }
+            match call.next().await {
+                Said::Answer(answer) => return (StatusCode::OK, answer),
+                Said::Progress(report) => on_progress(&report),
+                Said::Cancelled => return (StatusCode::OK, Vec::new()),
             }
         }
     }
+}
+
+fn set(headers: &mut HeaderMap, name: &str, value: &str) {
+    let name = HeaderName::from_bytes(name.as_bytes()).unwrap_or_else(|_| panic!("`{name}` is no header name"));
+    let value = HeaderValue::from_str(value).unwrap_or_else(|_| panic!("`{value}` can not be sent as a header"));
+    headers.append(name, value);
 }
 
 /// The members of a published schema that say `x-mcp-header`; never below a list or a combination, which the build refuses.

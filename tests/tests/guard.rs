@@ -145,7 +145,7 @@ async fn pages_of_this_machine_may_call_and_read_the_answer() {
         let answer = call().header("origin", origin).send(&local).await;
         assert_eq!(answer.status, 200, "{origin}");
         assert_eq!(answer.header("access-control-allow-origin"), Some(origin));
-        assert_eq!(answer.header("access-control-expose-headers"), Some("WWW-Authenticate"));
+        assert_eq!(answer.header("access-control-expose-headers"), Some("Mcp-Session-Id, WWW-Authenticate"));
         assert_eq!(answer.header("access-control-allow-credentials"), None);
         assert_eq!(answer.header("vary"), Some("origin"));
     }
@@ -218,7 +218,7 @@ async fn a_preflight_needs_no_token_and_allows_the_headers_of_the_protocol() {
     assert_eq!((answer.status, answer.body.len()), (204, 0));
     for (name, value) in [
         ("access-control-allow-origin", Some("http://localhost:6274")),
-        ("access-control-allow-methods", Some("POST")),
+        ("access-control-allow-methods", Some("POST, DELETE")),
         ("access-control-allow-headers", Some("*, authorization")),
         ("access-control-max-age", Some("600")),
         ("access-control-allow-credentials", None),
@@ -246,7 +246,7 @@ async fn a_page_may_read_why_it_was_turned_away() {
     let answer = call().header("origin", "http://localhost:6274").send(&router(with_token())).await;
     assert_eq!(answer.status, 401);
     assert_eq!(answer.header("access-control-allow-origin"), Some("http://localhost:6274"));
-    assert_eq!(answer.header("access-control-expose-headers"), Some("WWW-Authenticate"));
+    assert_eq!(answer.header("access-control-expose-headers"), Some("Mcp-Session-Id, WWW-Authenticate"));
 }
 
 #[tokio::test]
@@ -258,7 +258,7 @@ async fn every_method_but_post_is_405_and_says_so() {
         }
     }
     let answer = preflight("http://localhost").without_header("origin").send(&router(server())).await;
-    assert_eq!((answer.status, answer.header("allow")), (405, Some("POST")), "OPTIONS that no page sent");
+    assert_eq!((answer.status, answer.header("allow")), (405, Some("POST, DELETE")), "OPTIONS that no page sent");
 }
 
 #[tokio::test]

@@ -27,6 +27,10 @@ pub enum Capability {
     Roots,
 }
 
+impl Capability {
+    pub(crate) const ALL: [Self; 4] = [Self::Elicitation, Self::ElicitationUrl, Self::Sampling, Self::Roots];
+}
+
 /// A set of [`Capability`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Capabilities(u8);
@@ -38,6 +42,15 @@ impl Capabilities {
 
     pub(crate) fn contains(self, capability: Capability) -> bool {
         self.0 & (1 << capability as u8) != 0
+    }
+
+    /// A bit for each, as it is written into sealed statements: the order of [`Capability`] must not change.
+    pub(crate) fn bits(self) -> u8 {
+        self.0
+    }
+
+    pub(crate) fn from_bits(bits: u8) -> Self {
+        Self(bits)
     }
 }
 

@@ -1,4 +1,4 @@
-//! `tools/list`, serialised once for each distinct set of visible tools.
+//! `tools/list`, serialised once for each distinct set of visible tools and each form that a revision gives it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,6 +7,7 @@ use mcp_auth::Principal;
 use serde_json::{Map, Value, json};
 
 use super::{Entry, ToolDefinition};
+use crate::protocol::Era;
 
 /// JSON text of an array of tools.
 pub(crate) type List = Arc<str>;
@@ -16,40 +17,58 @@ const MAX_VIEWS: usize = 64;
 
 #[derive(Debug)]
 pub(crate) struct Lists {
+    /// The distinct forms that the revisions give a list.
+    forms: Vec<Form>,
+    /// Which of them is whose, in the order of [`Era::ALL`].
+    form_of: [usize; Era::ALL.len()],
+    /// Indices of the tools that are hidden from some.
+    hidden: Vec<usize>,
+    /// By form, and by which of the hidden tools are visible.
+    views: Mutex<HashMap<(usize, Vec<bool>), List>>,
+}
+
+#[derive(Debug)]
+struct Form {
     /// Each tool's JSON text, in the order of the catalogue.
     tools: Vec<String>,
     /// Everything, or where tools are hidden: what is not.
     public: List,
-    /// Indices of the tools that are hidden from some.
-    hidden: Vec<usize>,
-    /// By which of the hidden tools are visible.
-    views: Mutex<HashMap<Vec<bool>, List>>,
 }
 
 impl Lists {
     pub(super) fn new(entries: &[Entry], tools: &[Value]) -> Self {
-        let tools: Vec<String> = tools.iter().map(Value::to_string).collect();
         let hidden: Vec<usize> = (0..entries.len()).filter(|&index| entries[index].definition.hidden).collect();
-        let public = array(&tools, |index| !hidden.contains(&index));
-        Self { tools, public, hidden, views: Mutex::default() }
+        let mut forms: Vec<Form> = Vec::new();
+        let form_of = Era::ALL.map(|era| {
+            let tools: Vec<String> = tools.iter().map(|tool| in_era(era, tool.clone()).to_string()).collect();
+            forms.iter().position(|form| form.tools == tools).unwrap_or_else(|| {
+                let public = array(&tools, |index| !hidden.contains(&index));
+                forms.push(Form { tools, public });
+                forms.len() - 1
+            })
+        });
+        Self { forms, form_of, hidden, views: Mutex::default() }
     }
 
-    pub(super) fn for_caller(&self, entries: &[Entry], principal: Option<&Principal>) -> List {
+    pub(super) fn for_caller(&self, era: Era, entries: &[Entry], principal: Option<&Principal>) -> List {
+        let index = self.form_of[era as usize];
+        let form = &self.forms[index];
         if self.hidden.is_empty() {
-            return Arc::clone(&self.public);
+            return Arc::clone(&form.public);
         }
         let view: Vec<bool> = self.hidden.iter().map(|&index| entries[index].visible_to(principal)).collect();
         if !view.contains(&true) {
-            return Arc::clone(&self.public);
+            return Arc::clone(&form.public);
         }
+        let key = (index, view);
         let mut views = self.views.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(list) = views.get(&view) {
+        if let Some(list) = views.get(&key) {
             return Arc::clone(list);
         }
         let list =
-            array(&self.tools, |index| self.hidden.iter().position(|&hidden| hidden == index).is_none_or(|place| view[place]));
+            array(&form.tools, |index| self.hidden.iter().position(|&hidden| hidden == index).is_none_or(|place| key.1[place]));
         if views.len() < MAX_VIEWS {
-            views.insert(view, Arc::clone(&list));
+            views.insert(key, Arc::clone(&list));
         }
         list
     }
@@ -58,6 +77,26 @@ impl Lists {
 fn array(tools: &[String], visible: impl Fn(usize) -> bool) -> List {
     let shown: Vec<&str> = tools.iter().enumerate().filter(|(index, _)| visible(*index)).map(|(_, json)| json.as_str()).collect();
     format!("[{}]", shown.join(",")).into()
+}
+
+/// A tool as clients of a revision know one.
+fn in_era(era: Era, mut tool: Value) -> Value {
+    let Some(members) = tool.as_object_mut() else { return tool };
+    let mut drop = |member: &str| members.remove(member);
+    if era < Era::V2025_11_25 {
+        drop("icons");
+    }
+    if era < Era::V2025_06_18 {
+        drop("_meta");
+        drop("outputSchema");
+        // Titles came later, but hints could have one from the start.
+        if let Some(title) = drop("title") {
+            members.entry("annotations").or_insert_with(|| json!({}))["title"] = title;
+        }
+    } else if era.is_legacy() && members.get("outputSchema").is_some_and(|schema| schema["type"] != "object") {
+        members.remove("outputSchema");
+    }
+    tool
 }
 
 /// A tool as clients read it (MCP 2026-07-28, `Tool`).

@@ -9,6 +9,7 @@ pub use tool::{Annotations, Injected, Location, Tool, ToolDefinition};
 
 use crate::call::{Limits, Requirement};
 use crate::error::Problem;
+use crate::protocol::Era;
 use crate::schema::{self, Enforced, HeaderParameter};
 use listing::Lists;
 use mcp_auth::Principal;
@@ -113,9 +114,9 @@ impl Catalog {
         schema::closest(name, visible.map(|entry| entry.definition.name))
     }
 
-    /// The JSON array of the tools that this caller may see.
-    pub(crate) fn list(&self, principal: Option<&Principal>) -> listing::List {
-        self.lists.for_caller(&self.tools, principal)
+    /// The JSON array of the tools that this caller may see, as the revision writes it.
+    pub(crate) fn list(&self, era: Era, principal: Option<&Principal>) -> listing::List {
+        self.lists.for_caller(era, &self.tools, principal)
     }
 }
 

@@ -52,8 +52,25 @@ pub(crate) struct Params<'a> {
     pub(crate) name: Option<Text<'a>>,
     pub(crate) arguments: Option<&'a RawValue>,
     pub(crate) cursor: Option<&'a RawValue>,
-    /// Of a legacy `initialize`.
+    /// Apart, since other requests should not carry the room for it.
+    pub(crate) handshake: Option<Box<Handshake<'a>>>,
+    /// Of `notifications/cancelled`, with the next one.
+    pub(crate) request_id: Option<&'a RawValue>,
+    pub(crate) reason: Option<Text<'a>>,
+}
+
+/// The parameters of `initialize`.
+#[derive(Debug, Default)]
+pub(crate) struct Handshake<'a> {
     pub(crate) protocol_version: Option<Text<'a>>,
+    pub(crate) capabilities: Option<Object<DeclaredCapabilities>>,
+    pub(crate) client_info: Option<Object<Implementation<'a>>>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Implementation<'a> {
+    pub(crate) name: Option<Text<'a>>,
+    pub(crate) version: Option<Text<'a>>,
 }
 
 #[derive(Debug, Default)]
@@ -118,7 +135,21 @@ impl<'a> Members<'a> for Params<'a> {
             "name" => once(&mut self.name, map),
             "arguments" => once(&mut self.arguments, map),
             "cursor" => once(&mut self.cursor, map),
-            "protocolVersion" => once(&mut self.protocol_version, map),
+            "protocolVersion" => once(&mut self.handshake.get_or_insert_default().protocol_version, map),
+            "capabilities" => once(&mut self.handshake.get_or_insert_default().capabilities, map),
+            "clientInfo" => once(&mut self.handshake.get_or_insert_default().client_info, map),
+            "requestId" => once(&mut self.request_id, map),
+            "reason" => once(&mut self.reason, map),
+            _ => skip(map),
+        }
+    }
+}
+
+impl<'a> Members<'a> for Implementation<'a> {
+    fn member<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        match key {
+            "name" => once(&mut self.name, map),
+            "version" => once(&mut self.version, map),
             _ => skip(map),
         }
     }

@@ -14,6 +14,7 @@ use crate::schema::{HeaderKind, HeaderParameter};
 pub(crate) static PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 pub(crate) static METHOD: HeaderName = HeaderName::from_static("mcp-method");
 pub(crate) static NAME: HeaderName = HeaderName::from_static("mcp-name");
+pub(crate) static SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 
 /// The one value of a header, without surrounding white space.
 pub(crate) fn single<'h>(headers: &'h HeaderMap, name: &HeaderName, display: &str) -> Result<Option<&'h str>, Refusal> {
@@ -26,6 +27,11 @@ pub(crate) fn single<'h>(headers: &'h HeaderMap, name: &HeaderName, display: &st
         Ok(text) => Ok(Some(text.trim_matches([' ', '\t']))),
         Err(_) => Err(Refusal::header(format!("{display} has characters that are not allowed in a header"))),
     }
+}
+
+/// The session that a legacy client names.
+pub(crate) fn session_id(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
+    single(headers, &SESSION_ID, "Mcp-Session-Id").map_err(Refusal::without_modern_code)
 }
 
 /// Takes the Base64 sentinel off: `=?base64?…?=`, both ends there and not the same question mark.

@@ -2,20 +2,23 @@
 //!
 //! A body is parsed once. What is parsed borrows the body; arguments stay raw until the tool's types read them.
 
+mod classify;
 mod envelope;
+mod era;
 mod headers;
 mod json;
+pub(crate) mod legacy;
+mod message;
 pub(crate) mod modern;
 mod refusal;
 mod render;
 
-pub(crate) use headers::check_parameters;
-pub(crate) use modern::{Method, Request};
+pub(crate) use classify::{Wire, classify, wire_of};
+pub use era::Era;
+pub(crate) use headers::{check_parameters, session_id};
+pub(crate) use message::{Body, Incoming, Message, Method, invalid};
 pub(crate) use refusal::{Code, Refusal, printable};
-pub(crate) use render::{Renderer, progress};
-
-/// The revision of the per-request era.
-pub(crate) const MODERN: &str = "2026-07-28";
+pub(crate) use render::{Implementation, Renderer, progress};
 
 /// Keys of the protocol in `_meta`.
 pub(crate) mod key {

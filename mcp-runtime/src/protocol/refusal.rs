@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::MODERN;
+use super::Era;
 use crate::call::Capability;
 
 /// The error codes this server sends.
@@ -66,13 +66,19 @@ impl Refusal {
         Self::bad(Code::HeaderMismatch, message)
     }
 
+    /// The same for a request that is not known to be of the per-request era, whose codes others do not know.
+    pub(crate) fn without_modern_code(mut self) -> Self {
+        self.code = Code::InvalidRequest;
+        self
+    }
+
     pub(crate) fn unsupported_version(requested: &str) -> Self {
-        let supported = [MODERN];
+        let supported = Era::V2026_07_28.version();
         Self::bad(
             Code::UnsupportedVersion,
-            format!("Protocol version not supported; this server speaks {MODERN} with per-request _meta"),
+            format!("Protocol version not supported; this server speaks {supported} with per-request _meta"),
         )
-        .data(json!({ "supported": supported, "requested": requested }))
+        .data(json!({ "supported": [supported], "requested": printable(requested) }))
     }
 
     pub(crate) fn unknown_method(method: &str) -> Self {
@@ -101,14 +107,27 @@ impl Refusal {
             .data(json!({ "requiredCapabilities": required }))
     }
 
+    /// With the other way to mend it.
+    pub(crate) fn or(mut self, other: &str) -> Self {
+        self.message = format!("{}, or {other}", self.message);
+        self
+    }
+
     pub(crate) fn data(mut self, data: Value) -> Self {
         self.data = Some(data);
         self
     }
 
-    pub(crate) fn with_id(mut self, id: &str) -> Self {
-        self.id = Some(id.into());
+    pub(crate) fn with_id(mut self, id: Option<&str>) -> Self {
+        self.id = id.map(Into::into);
         self
+    }
+
+    /// The status where this answers a request of `era`. The handshake revisions map no error of a method to a status, and
+    /// their clients do not read the body of a failed exchange.
+    pub(crate) fn status_in(&self, era: Era) -> StatusCode {
+        let of_method = matches!(self.code, Code::MethodNotFound | Code::InvalidParams | Code::InternalError);
+        if era.is_legacy() && of_method { StatusCode::OK } else { self.status }
     }
 
     /// The JSON-RPC error message. Without an id the member is left out: the schema has no null id.

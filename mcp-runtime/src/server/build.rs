@@ -1,24 +1,32 @@
 //! Checks everything that a compiler cannot, and makes the server.
 
+use std::env::VarError;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use serde_json::{Map, Value, json};
+use mcp_auth::{KeyRing, Sealer};
+use serde_json::json;
 
-use super::{Handle, Server};
+use super::{Handle, LegacyClients, Server};
 use crate::call::Limits;
 use crate::catalog::{Catalog, Surroundings, Tool};
-use crate::endpoint::{Access, Endpoint, Origins, PublicUrl};
+use crate::endpoint::{Access, Endpoint, Legacy, Origins, PublicUrl};
 use crate::error::{Error, Problem, Result};
-use crate::protocol::Renderer;
+use crate::protocol::{Implementation, Renderer};
+use crate::session::Sessions;
 use crate::transport;
+
+/// The environment variable with the keys of a server that was given none otherwise.
+const SEALING_KEYS: &str = "MCP_SEALING_KEYS";
 
 /// From where the server can be reached, as far as it knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reach {
     /// By function calls of a test.
     InProcess,
+    /// By the process that started it.
+    Pipe,
     /// As part of a host application that listens somewhere.
     Embedded,
     /// At this address.
@@ -60,9 +68,14 @@ impl Server {
         let around = Surroundings {
             limits: Limits { timeout: self.limits.timeout, max_result_bytes: self.limits.max_result_bytes },
             has_state: &|id| self.states.contains(id),
-            authenticates: self.auth.is_some() || reach == Reach::InProcess,
+            authenticates: match reach {
+                Reach::InProcess => true,
+                Reach::Pipe => self.stdio_principal.is_some(),
+                Reach::Embedded | Reach::Listening(_) => self.auth.is_some(),
+            },
         };
         let catalog = Catalog::build(tools, &around, &mut problems);
+        let legacy = self.legacy(reach, &mut problems);
         if !problems.is_empty() {
             return Err(Error::Config(problems));
         }
@@ -74,7 +87,42 @@ impl Server {
         }
         let access = Access { origins, auth: self.auth.clone(), allow_anonymous: self.auth.is_none() || self.allow_anonymous };
         let renderer = self.renderer(&catalog);
-        Ok(Built { endpoint: Arc::new(Endpoint::new(self.path, catalog, self.states, renderer, access, self.limits)) })
+        Ok(Built { endpoint: Arc::new(Endpoint::new(self.path, catalog, self.states, renderer, legacy, access, self.limits)) })
+    }
+
+    /// How legacy clients are served. On a pipe there is nothing to seal.
+    fn legacy(&self, reach: Reach, problems: &mut Vec<Problem>) -> Legacy {
+        if self.session_lifetime.as_secs() == 0 {
+            problems.push(Problem::setting("session_lifetime", &format!("{:?}", self.session_lifetime), "at least a second"));
+        }
+        match self.legacy {
+            LegacyClients::Refused => return Legacy::Refused,
+            LegacyClients::Sessionless => return Legacy::Sessionless,
+            LegacyClients::Sessions if reach == Reach::Pipe => return Legacy::Sessionless,
+            LegacyClients::Sessions => {}
+        }
+        let keys = match (&self.sealing_keys, std::env::var(SEALING_KEYS)) {
+            (Some(keys), _) => keys.clone(),
+            (None, Ok(keys)) => KeyRing::parse(keys.split(',')),
+            (None, Err(VarError::NotPresent)) => KeyRing::ephemeral(),
+            (None, Err(VarError::NotUnicode(_))) => KeyRing::parse([""]),
+        };
+        match keys {
+            Ok(keys) => {
+                if keys.is_ephemeral() && reach != Reach::InProcess {
+                    tracing::info!(target: "mcp_runtime::server", "no sealing key was given, so one was made: the sessions of legacy clients end with this process, and no second instance knows them; give `.sealing_keys(..)` or {SEALING_KEYS} to keep them");
+                }
+                // Instances have addresses of their own, but one public URL.
+                let resource = self.public_url.as_ref().unwrap_or(&self.path);
+                let seal = Sealer::new(keys, resource.as_str()).purpose("session id");
+                Legacy::Sessions(Sessions::new(seal, self.session_lifetime))
+            }
+            Err(error) => {
+                let origin = if self.sealing_keys.is_some() { "sealing_keys" } else { SEALING_KEYS };
+                problems.push(Problem::SealingKeys { origin, error });
+                Legacy::Refused
+            }
+        }
     }
 
     /// Who could call, and under which names.
@@ -108,7 +156,7 @@ impl Server {
         {
             problems.push(Problem::NoPublicUrl { address: address.to_string() });
         }
-        if self.auth.is_none() && !self.allow_anonymous && reach != Reach::InProcess {
+        if self.auth.is_none() && !self.allow_anonymous && !matches!(reach, Reach::InProcess | Reach::Pipe) {
             let public = public.filter(|public| !public.is_local).and(self.public_url.as_ref());
             let reach = match (far, public) {
                 (Some(address), _) => Some(format!("the server listens on {address}, which other machines reach")),
@@ -168,14 +216,9 @@ impl Server {
     }
 
     fn renderer(&self, catalog: &Catalog) -> Renderer {
-        let mut info = Map::new();
-        info.insert("name".to_owned(), Value::from(self.name.as_str()));
-        info.insert("version".to_owned(), Value::from(self.version.as_str()));
-        if let Some(title) = &self.title {
-            info.insert("title".to_owned(), Value::from(title.as_str()));
-        }
+        let server = Implementation { name: &self.name, version: &self.version, title: self.title.as_deref() };
         let capabilities = if catalog.is_empty() { json!({}) } else { json!({ "tools": {} }) };
-        Renderer::new(&Value::Object(info), &capabilities, self.instructions.as_deref())
+        Renderer::new(server, &capabilities, self.instructions.as_deref())
     }
 }
 

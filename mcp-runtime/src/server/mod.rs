@@ -6,7 +6,7 @@ mod serve;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mcp_auth::Auth;
+use mcp_auth::{Auth, KeyError, KeyRing, Principal};
 
 pub use build::Built;
 pub(crate) use build::Reach;
@@ -36,7 +36,25 @@ pub struct Server {
     path: String,
     hosts: Vec<String>,
     origins: Vec<String>,
+    legacy: LegacyClients,
+    sealing_keys: Option<Result<KeyRing, KeyError>>,
+    session_lifetime: Duration,
+    stdio_principal: Option<Principal>,
     limits: Bounds,
+}
+
+/// How clients are served that open with `initialize`: the revisions 2025-03-26, 2025-06-18 and 2025-11-25.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LegacyClients {
+    /// Over HTTP they get a session, and must name it in each request. It costs no memory.
+    #[default]
+    Sessions,
+    /// Over HTTP they get no session: each request is served alone, and nothing is known of its client. Tools that require a
+    /// capability of the client answer with an error, and no call can be cancelled.
+    Sessionless,
+    /// They are told that this server does not speak their version.
+    Refused,
 }
 
 impl Server {
@@ -56,6 +74,10 @@ impl Server {
             path: "/mcp".to_owned(),
             hosts: Vec::new(),
             origins: Vec::new(),
+            legacy: LegacyClients::default(),
+            sealing_keys: None,
+            session_lifetime: Duration::from_secs(24 * 60 * 60),
+            stdio_principal: None,
             limits: Bounds::default(),
         }
     }
@@ -130,6 +152,36 @@ impl Server {
     /// A further `Origin` whose pages may call: `scheme://host` or `scheme://host:port`.
     pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
         self.origins.push(origin.into());
+        self
+    }
+
+    /// How clients of the legacy revisions are served. Default: [`LegacyClients::Sessions`].
+    pub fn legacy_clients(mut self, legacy: LegacyClients) -> Self {
+        self.legacy = legacy;
+        self
+    }
+
+    /// The keys for what clients keep for the server: session ids. The first one seals, every one opens, so a key is replaced
+    /// by putting the new one before it and taking the old one away a session's lifetime later.
+    ///
+    /// A key is 32 to 64 random bytes in base64 or hex (`openssl rand -base64 32`). Without this, the environment variable
+    /// `MCP_SEALING_KEYS` has them, separated by commas; without either, the server makes one that ends with it, and sessions
+    /// survive neither a restart nor a request that reaches another instance.
+    pub fn sealing_keys<K: AsRef<str>>(mut self, keys: impl IntoIterator<Item = K>) -> Self {
+        self.sealing_keys = Some(KeyRing::parse(keys));
+        self
+    }
+
+    /// How long a legacy client may use its session before it must open another. Default: 24 hours.
+    pub fn session_lifetime(mut self, lifetime: Duration) -> Self {
+        self.session_lifetime = lifetime;
+        self
+    }
+
+    /// Who calls over [`stdio`](Self::stdio), where [`auth`](Self::auth) has nothing to look at: whoever started the process.
+    /// Without it, that caller is anonymous.
+    pub fn stdio_principal(mut self, principal: Principal) -> Self {
+        self.stdio_principal = Some(principal);
         self
     }
 

@@ -166,15 +166,21 @@ impl Bound {
         built.endpoint.shutdown.cancel();
         while connections.try_join_next().is_some() {}
         tracing::info!(target: "mcp_runtime::server", connections = connections.len(), "stopping");
-        let drained = async { while connections.join_next().await.is_some() {} };
+        let drained = async {
+            while connections.join_next().await.is_some() {}
+            built.endpoint.unattended.ended().await;
+        };
         let drained = tokio::select! {
             drained = tokio::time::timeout(bounds.drain, drained) => drained.is_ok(),
             // Whoever asks twice does not want to wait.
             _ = interruption() => false,
         };
         if !drained {
-            tracing::warn!(target: "mcp_runtime::server", connections = connections.len(), "calls that did not end in time are dropped");
+            let without_client = built.endpoint.unattended.abandon();
+            tracing::warn!(target: "mcp_runtime::server", connections = connections.len(), without_client, "calls that did not end in time are dropped");
             connections.shutdown().await;
+            // Calls that the closed connections left behind.
+            built.endpoint.unattended.ended().await;
         }
         Ok(())
     }

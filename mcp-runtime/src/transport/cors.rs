@@ -15,11 +15,12 @@ pub(super) fn is_preflight(headers: &HeaderMap) -> bool {
 }
 
 /// The answer to a preflight; the origin was checked, and [`allow`] adds it. Carries no credential, so none is asked for.
-pub(super) fn preflight() -> Response<ReplyBody> {
+pub(super) fn preflight(endpoint: &Endpoint) -> Response<ReplyBody> {
     let mut response = Response::new(ReplyBody::whole(Vec::new()));
     *response.status_mut() = StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
-    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST"));
+    let methods = if endpoint.has_sessions() { "POST, DELETE" } else { "POST" };
+    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(methods));
     headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
     response
 }
@@ -31,7 +32,7 @@ pub(super) fn allow(endpoint: &Endpoint, origin: &HeaderValue, headers: &mut Hea
         return;
     }
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("WWW-Authenticate"));
+    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Mcp-Session-Id, WWW-Authenticate"));
     if headers.contains_key(ACCESS_CONTROL_ALLOW_METHODS) {
         // `*` leaves out Authorization, and `Mcp-Param-*` can not be listed.
         headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("*, authorization"));

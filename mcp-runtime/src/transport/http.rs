@@ -1,4 +1,4 @@
-//! Streamable HTTP (MCP 2026-07-28): one POST, one message.
+//! Streamable HTTP, of all revisions: one POST, one message; a DELETE ends a legacy session.
 //!
 //! The order is the ladder of statuses: 403 for a foreign origin, 405, 401, 415 and 406, 413, then what the message itself is
 //! answered with. Nothing of the body is read before the caller is known.
@@ -24,8 +24,7 @@ use mcp_auth::{Challenge, Decision, Principal};
 use super::body::ReplyBody;
 use super::cors;
 use super::sse::EventStream;
-use crate::call::Event;
-use crate::endpoint::{Call, Endpoint, Head, Reply};
+use crate::endpoint::{Call, Carrier, Endpoint, Head, Reply, Said};
 use crate::protocol::{Code, Refusal};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -66,12 +65,18 @@ async fn answer<B: HttpBody<Data = Bytes> + Send + Unpin>(
 ) -> Result<Response<ReplyBody>, Response<ReplyBody>> {
     check_origin(endpoint, &parts)?;
     if parts.method == Method::OPTIONS && cors::is_preflight(&parts.headers) {
-        return Ok(cors::preflight());
+        return Ok(cors::preflight(endpoint));
+    }
+    let may_delete = endpoint.may_end_sessions(&parts.headers);
+    if parts.method == Method::DELETE && may_delete {
+        let principal = authenticate(endpoint, &parts).await?;
+        return Ok(match endpoint.end_session(&parts.headers, principal.as_ref()) {
+            Ok(()) => empty(StatusCode::NO_CONTENT),
+            Err(refusal) => json(refusal.status, refusal.to_json()),
+        });
     }
     if parts.method != Method::POST {
-        let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "This endpoint takes POST");
-        response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
-        return Err(response);
+        return Err(not_allowed(may_delete));
     }
     let principal = authenticate(endpoint, &parts).await?;
     if !is_json(&parts.headers) {
@@ -82,24 +87,28 @@ async fn answer<B: HttpBody<Data = Bytes> + Send + Unpin>(
         return Err(plain(StatusCode::NOT_ACCEPTABLE, "Accept must list application/json and text/event-stream"));
     }
     let body = read(endpoint, body).await?;
-    let head = Head { headers: Some(parts.headers), extensions: parts.extensions, principal };
+    let head = Head { carrier: Carrier::Http(parts.headers), extensions: parts.extensions, principal };
     let reply = endpoint.answer(head, &body);
     drop(body);
     Ok(match reply {
         Reply::Accepted => empty(StatusCode::ACCEPTED),
         Reply::Json { status, body } => json(status, body),
+        Reply::Opened { session, body } => opened(&session, body),
         Reply::Challenge { challenge, body } => challenged(&challenge, body),
         Reply::Call(call) => run(call, accepted.events).await,
+        Reply::Batch(batch) => batch.answers().await.map_or_else(EventStream::without_events, |body| json(StatusCode::OK, body)),
     })
 }
 
 /// Runs a tool: JSON if it has nothing to say before its end, else a stream of events.
 async fn run(mut call: Call, may_stream: bool) -> Response<ReplyBody> {
     loop {
-        match call.running.next().await {
-            Event::Done(result) => return json(StatusCode::OK, call.render(&result)),
-            Event::Progress(progress) if may_stream => return EventStream::begin(call, &progress).into_response(),
-            Event::Progress(_) => {}
+        match call.next().await {
+            Said::Answer(answer) => return json(StatusCode::OK, answer),
+            Said::Progress(report) if may_stream => return EventStream::begin(call, &report).into_response(),
+            Said::Progress(_) => {}
+            // The client cancelled by another request, and this one must end somehow: by a stream on which nothing comes.
+            Said::Cancelled => return EventStream::without_events(),
         }
     }
 }
@@ -247,6 +256,22 @@ fn json(status: StatusCode, body: Vec<u8>) -> Response<ReplyBody> {
 fn empty(status: StatusCode) -> Response<ReplyBody> {
     let mut response = Response::new(ReplyBody::whole(Vec::new()));
     *response.status_mut() = status;
+    response
+}
+
+fn opened(session: &str, body: Vec<u8>) -> Response<ReplyBody> {
+    let mut response = json(StatusCode::OK, body);
+    // Sealed text is URL-safe Base64.
+    if let Ok(session) = HeaderValue::from_str(session) {
+        response.headers_mut().insert("mcp-session-id", session);
+    }
+    response
+}
+
+fn not_allowed(may_delete: bool) -> Response<ReplyBody> {
+    let allowed = if may_delete { "POST, DELETE" } else { "POST" };
+    let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, &format!("This endpoint takes {allowed}"));
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
     response
 }
 

@@ -2,8 +2,8 @@
 //!
 //! From its first event on the call runs in a task of its own: a client that does not read must not hold up the tool, nor its
 //! time limit. Between the two wait a few reports and the result, so a slow client gets less, and
-//! costs little. A client that goes away drops the stream, which ends the task, and with it the handler's future: that is
-//! how this era cancels (MCP 2026-07-28, "Cancellation").
+//! costs little. A client that goes away drops the stream, which ends the task. What then becomes of the call depends on the
+//! era: see [`Call`].
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -18,9 +18,7 @@ use tokio::time::Sleep;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::body::ReplyBody;
-use crate::call::{Event, Progress};
-use crate::endpoint::Call;
-use crate::protocol;
+use crate::endpoint::{Call, Said};
 
 /// A comment at this pace keeps proxies from closing a quiet stream, and finds out that a client is gone.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -39,27 +37,27 @@ pub(crate) struct EventStream {
 #[derive(Default)]
 struct Pending {
     progress: VecDeque<Bytes>,
-    result: Option<Bytes>,
+    /// The answer, or that there is none.
+    end: Option<Option<Bytes>>,
     reader: Option<Waker>,
 }
 
 impl EventStream {
     /// A stream that begins with the first thing the call reports.
-    pub(super) fn begin(call: Call, progress: &Progress) -> Self {
-        let pending =
-            Arc::new(Mutex::new(Pending { progress: notification(&call, progress).into_iter().collect(), ..Pending::default() }));
+    pub(super) fn begin(call: Call, report: &[u8]) -> Self {
+        let pending = Arc::new(Mutex::new(Pending { progress: [event_of(report)].into(), ..Pending::default() }));
         let worker = tokio::spawn(work(call, Arc::clone(&pending)));
         let quiet = Box::pin(tokio::time::sleep(KEEP_ALIVE));
         Self { pending, over: false, quiet, _worker: AbortOnDropHandle::new(worker) }
     }
 
     pub(super) fn into_response(self) -> Response<ReplyBody> {
-        let mut response = Response::new(ReplyBody::Events(Box::new(self)));
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-        headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-        response
+        response(ReplyBody::Events(Box::new(self)))
+    }
+
+    /// An answer of events, with none in it.
+    pub(super) fn without_events() -> Response<ReplyBody> {
+        response(ReplyBody::whole(Vec::new()))
     }
 
     /// The next event, as it goes over the wire.
@@ -69,7 +67,7 @@ impl EventStream {
         }
         if let Some(event) = self.take(cx.waker()) {
             self.quiet.as_mut().reset(tokio::time::Instant::now() + KEEP_ALIVE);
-            return Poll::Ready(Some(event));
+            return Poll::Ready(event);
         }
         if self.quiet.as_mut().poll(cx).is_pending() {
             return Poll::Pending;
@@ -78,14 +76,15 @@ impl EventStream {
         Poll::Ready(Some(Bytes::from_static(b": keep-alive\n\n")))
     }
 
-    fn take(&mut self, reader: &Waker) -> Option<Bytes> {
+    /// The next event, or the end, if one of them is there.
+    fn take(&mut self, reader: &Waker) -> Option<Option<Bytes>> {
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(progress) = pending.progress.pop_front() {
-            return Some(progress);
+            return Some(Some(progress));
         }
-        if let Some(result) = pending.result.take() {
+        if let Some(end) = pending.end.take() {
             self.over = true;
-            return Some(result);
+            return Some(end);
         }
         pending.reader = Some(reader.clone());
         None
@@ -96,21 +95,35 @@ impl EventStream {
     }
 }
 
+fn response(events: ReplyBody) -> Response<ReplyBody> {
+    let mut response = Response::new(events);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
+}
+
 async fn work(mut call: Call, pending: Arc<Mutex<Pending>>) {
     loop {
-        let event = call.running.next().await;
+        let said = call.next().await;
         let mut state = pending.lock().unwrap_or_else(PoisonError::into_inner);
-        let done = match event {
-            Event::Progress(progress) => {
+        let done = match said {
+            Said::Progress(report) => {
                 // A client that fell behind gets the latest instead of all.
                 if state.progress.len() == MOST_PENDING {
                     state.progress.pop_back();
                 }
-                state.progress.extend(notification(&call, &progress));
+                state.progress.push_back(event_of(&report));
                 false
             }
-            Event::Done(result) => {
-                state.result = Some(event_of(&call.render(&result)));
+            Said::Answer(answer) => {
+                state.end = Some(Some(event_of(&answer)));
+                true
+            }
+            Said::Cancelled => {
+                state.progress.clear();
+                state.end = Some(None);
                 true
             }
         };
@@ -123,11 +136,6 @@ async fn work(mut call: Call, pending: Arc<Mutex<Pending>>) {
             return;
         }
     }
-}
-
-fn notification(call: &Call, progress: &Progress) -> Option<Bytes> {
-    let token = call.running.context().progress_token()?;
-    Some(event_of(&protocol::progress(token, progress)))
 }
 
 /// One message, one event. JSON text has no raw line breaks: strings escape them, and ours has none between tokens.

@@ -1,0 +1,175 @@
+//! The handshake revisions, 2025-03-26 to 2025-11-25: `initialize` says once what later requests rely on.
+//!
+//! No header is compared with the body here: clients of these revisions do not know the headers that repeat it.
+
+use serde_json::json;
+
+use super::envelope::{Handshake, Implementation, Meta, Object, Text};
+use super::message::progress_token;
+use super::{Code, Era, Incoming, Message, Method, Refusal, modern};
+use crate::call::{Capabilities, Capability, RequestMeta};
+
+/// What a client said of itself when it opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Client {
+    pub(crate) era: Era,
+    pub(crate) capabilities: Capabilities,
+}
+
+/// How a client opens on this transport.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Opening {
+    /// By a session, whose id it sends with each request; it may name its revision in a header as well.
+    Session { named: Option<Era> },
+    /// By a handshake on the pipe that it has for itself.
+    Handshake,
+}
+
+impl Opening {
+    fn named(self) -> Option<Era> {
+        match self {
+            Self::Session { named } => named,
+            Self::Handshake => None,
+        }
+    }
+
+    /// What a client reads that did not open. Without a version it may be of any era, so it is told both ways.
+    fn missing(self, meta: Option<&Meta<'_>>) -> Refusal {
+        match self {
+            Self::Session { named: Some(_) } => no_session(),
+            Self::Session { named: None } => {
+                modern::unclaimed(meta).or("a session: send initialize first, then its Mcp-Session-Id with every request")
+            }
+            Self::Handshake => modern::unclaimed(meta).or("a handshake: send initialize first"),
+        }
+    }
+}
+
+/// Reads a message. `client` is whom it comes from, if it opened before.
+pub(crate) fn read<'a>(
+    message: Incoming<'a>,
+    client: Option<Client>,
+    opening: Opening,
+    has_tools: bool,
+) -> Result<Message<'a>, Refusal> {
+    let Incoming::Asked { id, method, params } = message else {
+        // Nobody was asked anything yet, so it answers nothing.
+        return if client.is_some() { Ok(Message::Ignored) } else { Err(super::invalid("this is a response to no request")) };
+    };
+    let Some(id) = id else {
+        return Ok(if method == "notifications/cancelled" { params.cancelled() } else { Message::Ignored });
+    };
+    let request = || {
+        let method = match (&*method, client) {
+            ("initialize", _) => handshake(params.handshake.as_deref().unwrap_or(&Handshake::default()), opening.named())?,
+            ("ping", _) => Method::Ping,
+            (_, None) => return Err(opening.missing(params.meta())),
+            ("tools/list", _) if has_tools => params.list_tools()?,
+            ("tools/call", _) if has_tools => {
+                let progress_token = params.meta().map(progress_token).transpose()?.flatten();
+                let capabilities = client.map(|client| client.capabilities).unwrap_or_default();
+                let meta = RequestMeta { capabilities, progress_token };
+                return Ok(Message::Request { id, method: params.call_tool()?, meta });
+            }
+            (other, _) => return Err(Refusal::unknown_method(other)),
+        };
+        Ok(Message::Request { id, method, meta: RequestMeta::default() })
+    };
+    request().map_err(|refusal: Refusal| refusal.with_id(Some(id)))
+}
+
+/// What a server that serves no legacy client reads. It may be the only diagnostic that the user of one gets to see.
+pub(crate) fn refuse(message: Incoming<'_>) -> Result<Message<'_>, Refusal> {
+    match message {
+        Incoming::Response => Err(super::invalid("this is a response to no request")),
+        Incoming::Asked { id: None, .. } => Ok(Message::Ignored),
+        Incoming::Asked { id, method, params } if method == "initialize" => {
+            let requested = params.handshake.as_ref().and_then(|handshake| handshake.protocol_version.as_ref()?.as_str());
+            let requested = requested.unwrap_or_default();
+            Err(Refusal::unsupported_version(requested).with_id(id))
+        }
+        Incoming::Asked { id, params, .. } => Err(modern::unclaimed(params.meta()).with_id(id)),
+    }
+}
+
+/// A request that needs a session names none.
+pub(crate) fn no_session() -> Refusal {
+    Refusal::bad(Code::InvalidRequest, "No session: send initialize first, then its Mcp-Session-Id with every request")
+}
+
+/// `initialize`: every field that is missing or wrong is named. A version that is not spoken here is no error: the client is
+/// offered the newest, and decides (MCP 2025-11-25, "Version Negotiation").
+fn handshake<'a>(params: &Handshake<'_>, header: Option<Era>) -> Result<Method<'a>, Refusal> {
+    let mut missing = Vec::new();
+    let mut wrong = Vec::new();
+    let requested = text(params.protocol_version.as_ref(), "protocolVersion", &mut missing, &mut wrong);
+    let capabilities = match &params.capabilities {
+        Some(Object::Is(declared)) => declared.0,
+        other => {
+            if other.is_some() { &mut wrong } else { &mut missing }.push("capabilities");
+            Capabilities::default()
+        }
+    };
+    match &params.client_info {
+        Some(Object::Is(Implementation { name, version })) => {
+            text(name.as_ref(), "clientInfo.name", &mut missing, &mut wrong);
+            text(version.as_ref(), "clientInfo.version", &mut missing, &mut wrong);
+        }
+        other => if other.is_some() { &mut wrong } else { &mut missing }.push("clientInfo"),
+    }
+    let mut faults = Vec::new();
+    if !missing.is_empty() {
+        faults.push(format!("missing {}", missing.join(", ")));
+    }
+    if !wrong.is_empty() {
+        faults.push(format!("of the wrong type: {}", wrong.join(", ")));
+    }
+    if !faults.is_empty() {
+        let message = format!(
+            "initialize needs params.protocolVersion (a string), params.capabilities (an object) and params.clientInfo (an object with the strings name and version); {}",
+            faults.join("; ")
+        );
+        return Err(Refusal::params(message).data(json!({ "missing": missing, "wrongType": wrong })));
+    }
+    let spoken = Era::legacy(requested);
+    match (header, spoken) {
+        (Some(header), Some(spoken)) if header != spoken => Err(Refusal::bad(
+            Code::InvalidRequest,
+            format!("MCP-Protocol-Version is {}, but initialize asks for {}", header.version(), spoken.version()),
+        )),
+        _ => {
+            let era = spoken.unwrap_or(Era::NEWEST_LEGACY);
+            Ok(Method::Initialize { era, capabilities: known_to(era, capabilities) })
+        }
+    }
+}
+
+fn text<'t>(value: Option<&'t Text<'_>>, name: &'static str, missing: &mut Vec<&str>, wrong: &mut Vec<&str>) -> &'t str {
+    match value {
+        Some(Text::Is(text)) => text,
+        Some(Text::Other) => {
+            wrong.push(name);
+            ""
+        }
+        None => {
+            missing.push(name);
+            ""
+        }
+    }
+}
+
+/// The capabilities that the revision itself has: whatever else a client declares, there is no message to use it with.
+fn known_to(era: Era, declared: Capabilities) -> Capabilities {
+    let mut known = Capabilities::default();
+    for capability in Capability::ALL {
+        let since = match capability {
+            Capability::Sampling | Capability::Roots => Era::V2025_03_26,
+            Capability::Elicitation => Era::V2025_06_18,
+            Capability::ElicitationUrl => Era::V2025_11_25,
+        };
+        if era >= since && declared.contains(capability) {
+            known.insert(capability);
+        }
+    }
+    known
+}
