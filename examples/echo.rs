@@ -1,6 +1,6 @@
 //! The smallest server: one tool that says back what it is told.
 //!
-//! `cargo run --example echo -- --addr 127.0.0.1:8000`
+//! `cargo run --example echo -- --addr 127.0.0.1:8000`, or `-- --stdio` for a client that starts it itself.
 
 use mcp_runtime::prelude::*;
 
@@ -24,7 +24,9 @@ fn echo(
 #[expect(clippy::print_stdout, reason = "the address is for the person who started the example")]
 async fn main() -> mcp_runtime::Result<()> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
-    let server = Server::new("echo", env!("CARGO_PKG_VERSION")).bind(address()).await?;
+    let server = Server::new("echo", env!("CARGO_PKG_VERSION"));
+    let Some(address) = address() else { return server.stdio().await };
+    let server = server.bind(address).await?;
     let url = server.url();
     println!("MCP server at {url}");
     println!("Tools: {}", server.tools().collect::<Vec<_>>().join(", "));
@@ -32,14 +34,15 @@ async fn main() -> mcp_runtime::Result<()> {
     server.run().await
 }
 
-/// `--addr HOST:PORT`, or where nothing else listens by habit.
-fn address() -> String {
+/// `--addr HOST:PORT`, or where nothing else listens by habit; `None` for `--stdio`.
+fn address() -> Option<String> {
     let mut arguments = std::env::args().skip(1);
     match (arguments.next().as_deref(), arguments.next(), arguments.next()) {
-        (None, ..) => "127.0.0.1:8000".to_owned(),
-        (Some("--addr"), Some(address), None) => address,
+        (None, ..) => Some("127.0.0.1:8000".to_owned()),
+        (Some("--addr"), Some(address), None) => Some(address),
+        (Some("--stdio"), None, None) => None,
         _ => {
-            eprintln!("usage: echo [--addr HOST:PORT]");
+            eprintln!("usage: echo [--addr HOST:PORT | --stdio]");
             std::process::exit(2)
         }
     }

@@ -1,6 +1,6 @@
 //! The fixture of the official conformance suite: the tools it calls by name.
 //!
-//! `cargo run --example everything --features full -- 127.0.0.1:8001`
+//! `cargo run --example everything --features full -- 127.0.0.1:8001`, or `-- --stdio`
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -136,6 +136,9 @@ fn json_schema_2020_12_tool(Args(contact): Args<Contact>) -> String {
 #[tokio::main]
 async fn main() -> mcp_runtime::Result<()> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
-    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8001".to_owned());
-    Server::new("everything", env!("CARGO_PKG_VERSION")).serve(address).await
+    let server = Server::new("everything", env!("CARGO_PKG_VERSION"));
+    match std::env::args().nth(1).as_deref() {
+        Some("--stdio") => server.stdio().await,
+        address => server.serve(address.unwrap_or("127.0.0.1:8001")).await,
+    }
 }

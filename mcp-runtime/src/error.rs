@@ -25,6 +25,9 @@ pub enum Error {
         /// What the system said.
         cause: io::Error,
     },
+    /// The standard streams can not be served.
+    #[error("cannot serve the standard streams: {0}")]
+    Stdio(io::Error),
     /// The signal handlers can not be installed.
     #[error("cannot wait for signals: {0}")]
     Signals(io::Error),
@@ -84,7 +87,7 @@ pub enum Problem {
     },
     /// A tool needs a known caller, and the server knows none.
     #[error(
-        "the tool `{tool}` needs a known caller (a `Principal` parameter, or scopes), but the server has no `.auth(..)` (the tool is at {location})"
+        "the tool `{tool}` needs a known caller (a `Principal` parameter, or scopes), but the server has no `.auth(..)`, which over stdio is `.stdio_principal(..)` (the tool is at {location})"
     )]
     CallerNeverKnown {
         /// The tool.

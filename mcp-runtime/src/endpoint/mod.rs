@@ -273,6 +273,10 @@ impl Endpoint {
     }
 
     fn read<'a>(&self, head: &Head, message: Incoming<'a>, wire: Wire) -> Result<(Terms, Message<'a>), Refused> {
+        if let (Carrier::Pipe(_), Incoming::Response) = (&head.carrier, &message) {
+            // On a pipe there is nobody to refuse it to: an error would answer an answer.
+            return Ok((Terms::free(Era::V2026_07_28), Message::Ignored));
+        }
         let has_tools = !self.catalog.is_empty();
         let Wire::Legacy(named) = wire else {
             let terms = match head.carrier {

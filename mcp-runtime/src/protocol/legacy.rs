@@ -37,13 +37,13 @@ impl Opening {
     fn missing(self, meta: Option<&Meta<'_>>) -> Refusal {
         match self {
             Self::Session { named: Some(_) } => no_session(),
-            Self::Session { named: None } => {
-                modern::unclaimed(meta).or("a session: send initialize first, then its Mcp-Session-Id with every request")
-            }
-            Self::Handshake => modern::unclaimed(meta).or("a handshake: send initialize first"),
+            Self::Session { named: None } => modern::unclaimed(meta).after(NO_SESSION),
+            Self::Handshake => modern::unclaimed(meta).after("Send initialize first"),
         }
     }
 }
+
+const NO_SESSION: &str = "No session: send initialize first, then its Mcp-Session-Id with every request";
 
 /// Reads a message. `client` is whom it comes from, if it opened before.
 pub(crate) fn read<'a>(
@@ -94,7 +94,7 @@ pub(crate) fn refuse(message: Incoming<'_>) -> Result<Message<'_>, Refusal> {
 
 /// A request that needs a session names none.
 pub(crate) fn no_session() -> Refusal {
-    Refusal::bad(Code::InvalidRequest, "No session: send initialize first, then its Mcp-Session-Id with every request")
+    Refusal::bad(Code::InvalidRequest, NO_SESSION)
 }
 
 /// `initialize`: every field that is missing or wrong is named. A version that is not spoken here is no error: the client is

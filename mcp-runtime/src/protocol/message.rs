@@ -47,14 +47,14 @@ pub(crate) enum Body<'a> {
 impl<'a> Body<'a> {
     pub(crate) fn read(body: &'a [u8]) -> Result<Self, Refusal> {
         let Ok(text) = std::str::from_utf8(body) else {
-            return Err(Refusal::bad(Code::ParseError, "The body is not UTF-8"));
+            return Err(Refusal::bad(Code::ParseError, "The message is not UTF-8"));
         };
         if !text.trim_ascii_start().starts_with('[') {
             return Ok(Self::One(text));
         }
         match serde_json::from_str::<Vec<&RawValue>>(text) {
             Ok(messages) => Ok(Self::Many(messages.into_iter().map(RawValue::get).collect())),
-            Err(_) => Err(Refusal::bad(Code::ParseError, "The body is not valid JSON")),
+            Err(_) => Err(Refusal::bad(Code::ParseError, "The message is not valid JSON")),
         }
     }
 }
@@ -169,7 +169,7 @@ pub(crate) fn invalid(what: &str) -> Refusal {
 /// What is wrong with a text that is no envelope.
 fn diagnose(text: &str, error: &serde_json::Error) -> Refusal {
     if serde_json::from_str::<IgnoredAny>(text).is_err() {
-        return Refusal::bad(Code::ParseError, "The body is not valid JSON");
+        return Refusal::bad(Code::ParseError, "The message is not valid JSON");
     }
     invalid(match text.trim_start().as_bytes() {
         [b'{', ..] if error.to_string().starts_with("a member is given twice") => "a member is given twice",

@@ -107,9 +107,9 @@ impl Refusal {
             .data(json!({ "requiredCapabilities": required }))
     }
 
-    /// With the other way to mend it.
-    pub(crate) fn or(mut self, other: &str) -> Self {
-        self.message = format!("{}, or {other}", self.message);
+    /// After another way to mend it.
+    pub(crate) fn after(mut self, other: &str) -> Self {
+        self.message = format!("{other}; as a request of {} it is not complete: {}", Era::V2026_07_28.version(), self.message);
         self
     }
 

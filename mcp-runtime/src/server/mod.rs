@@ -2,6 +2,7 @@
 
 mod build;
 mod serve;
+mod stdio;
 
 use std::sync::Arc;
 use std::time::Duration;

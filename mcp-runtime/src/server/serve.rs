@@ -206,7 +206,7 @@ async fn accept(listener: &TcpListener) -> TcpStream {
 }
 
 /// Ends with SIGINT or SIGTERM.
-async fn interruption() -> std::io::Result<()> {
+pub(super) async fn interruption() -> std::io::Result<()> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};

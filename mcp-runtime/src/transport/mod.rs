@@ -4,4 +4,5 @@ mod body;
 mod cors;
 pub(crate) mod http;
 mod sse;
+pub(crate) mod stdio;
 pub(crate) mod write_limit;

@@ -1,0 +1,47 @@
+//! Serves the process that started this one.
+
+use std::io::{Read, Write};
+
+use super::serve::interruption;
+use super::{Reach, Server};
+use crate::error::{Error, Result};
+use crate::transport::stdio;
+
+impl Server {
+    /// Serves standard input and output, one JSON-RPC message per line, until the input ends or SIGINT or SIGTERM comes: for
+    /// clients that start the server themselves. Clients of every revision are served, on the same pipe as well.
+    ///
+    /// The streams are taken over: on Unix, `println!` in a tool goes to standard error, as do the children's outputs, and
+    /// standard input is empty for them. On other systems nothing must print to standard output. A call that still runs when
+    /// the input ends may end within two seconds.
+    ///
+    /// No credential comes over a pipe, so [`auth`](Self::auth) is not asked; the caller is
+    /// [`stdio_principal`](Self::stdio_principal).
+    ///
+    /// # Errors
+    /// The configuration is not right, or the streams can not be taken.
+    pub async fn stdio(self) -> Result<()> {
+        let principal = self.stdio_principal.clone();
+        let built = self.build_for(Reach::Pipe)?;
+        let (input, output) = stdio::take_standard().map_err(Error::Stdio)?;
+        tracing::info!(target: "mcp_runtime::server", "serving standard input and output");
+        tokio::select! {
+            served = stdio::serve(built.endpoint, principal, input, output) => served.map_err(Error::Stdio),
+            signal = interruption() => signal.map_err(Error::Signals),
+        }
+    }
+
+    /// As [`stdio`](Self::stdio), over any pair of byte streams: a Unix socket, or a pipe of a test. Serves until `input`
+    /// ends, or `output` takes no more.
+    ///
+    /// Both are used by threads of their own. A read that blocks does so until something comes, also when this future is
+    /// dropped.
+    ///
+    /// # Errors
+    /// The configuration is not right, or the threads can not be started.
+    pub async fn serve_lines(self, input: impl Read + Send + 'static, output: impl Write + Send + 'static) -> Result<()> {
+        let principal = self.stdio_principal.clone();
+        let built = self.build_for(Reach::Pipe)?;
+        stdio::serve(built.endpoint, principal, input, output).await.map_err(Error::Stdio)
+    }
+}

@@ -1,0 +1,140 @@
+//! One message per line over a pair of byte streams (MCP 2026-07-28, "stdio"): both eras on one pipe, each line in its own
+//! terms.
+//!
+//! Two threads do the blocking reads and writes, so that a runtime which ends need not wait for them. Every answer goes through
+//! the one writer. Lines are carried out as they come; each call then runs in a task of its own, so that the line that cancels
+//! it can be read.
+
+mod lines;
+mod streams;
+
+use std::io::{Read, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Extensions;
+use mcp_auth::Principal;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+
+use crate::endpoint::{Batch, Call, Carrier, Endpoint, Head, Pipe, Reply, Said};
+use crate::protocol::{Code, Refusal};
+use lines::Line;
+pub(crate) use streams::take_standard;
+
+/// Once the client has closed its end, calls that still run may end within this time: a script that pipes its requests in
+/// gets its answers, and a client that waits for the process to end does not wait long.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// So many finished calls may wait for a client that does not read, beside those that may run.
+const MOST_UNREAD: usize = 64;
+
+/// Serves until the input ends or nobody reads the output.
+pub(crate) async fn serve(
+    endpoint: Arc<Endpoint>,
+    principal: Option<Principal>,
+    input: impl Read + Send + 'static,
+    output: impl Write + Send + 'static,
+) -> std::io::Result<()> {
+    let mut lines = lines::read(input, endpoint.bounds.max_body_bytes)?;
+    let (output, written) = lines::write(output)?;
+    let mut conversation = Conversation {
+        places: Arc::new(Semaphore::new(
+            endpoint.bounds.max_concurrent_calls.saturating_add(MOST_UNREAD).min(Semaphore::MAX_PERMITS),
+        )),
+        endpoint,
+        principal,
+        pipe: Arc::default(),
+        output,
+        calls: JoinSet::new(),
+    };
+    let mut gone = false;
+    loop {
+        let line = tokio::select! {
+            line = lines.recv() => line,
+            () = conversation.output.closed() => {
+                gone = true;
+                None
+            }
+        };
+        let Some(line) = line else { break };
+        conversation.line(line).await;
+    }
+    let Conversation { mut calls, output, endpoint, .. } = conversation;
+    if !gone {
+        let all = async { while calls.join_next().await.is_some() {} };
+        if tokio::time::timeout(GRACE.min(endpoint.bounds.drain), all).await.is_err() {
+            tracing::warn!(target: "mcp_runtime::server", calls = calls.len(), "the input ended; calls that still run are dropped");
+        }
+    }
+    calls.shutdown().await;
+    drop(output);
+    // What is in the channel is still to be written, if somebody reads it.
+    let _ = tokio::time::timeout(GRACE, written).await;
+    Ok(())
+}
+
+struct Conversation {
+    endpoint: Arc<Endpoint>,
+    principal: Option<Principal>,
+    pipe: Arc<Pipe>,
+    output: mpsc::Sender<Vec<u8>>,
+    /// For tasks, whether they still work or wait to be read.
+    places: Arc<Semaphore>,
+    calls: JoinSet<()>,
+}
+
+impl Conversation {
+    async fn line(&mut self, line: Line) {
+        while self.calls.try_join_next().is_some() {}
+        let text = match line {
+            Line::Message(text) => text,
+            Line::TooLong => {
+                let limit = self.endpoint.bounds.max_body_bytes;
+                tracing::warn!(target: "mcp_runtime::server", limit, "a line is too long");
+                let refusal = Refusal::bad(Code::InvalidRequest, format!("The line is over the limit of {limit} bytes"));
+                return self.send(refusal.to_json()).await;
+            }
+        };
+        let carrier = Carrier::Pipe(Arc::clone(&self.pipe));
+        let head = Head { carrier, extensions: Extensions::new(), principal: self.principal.clone() };
+        match self.endpoint.answer(head, &text) {
+            Reply::Accepted => {}
+            Reply::Json { body, .. } | Reply::Opened { body, .. } | Reply::Challenge { body, .. } => self.send(body).await,
+            Reply::Call(call) => self.spawn(|output| finish(call, output)).await,
+            Reply::Batch(batch) => self.spawn(|output| finish_batch(batch, output)).await,
+        }
+    }
+
+    async fn send(&self, message: Vec<u8>) {
+        // Fails if nobody reads any more, which ends the loop.
+        let _ = self.output.send(message).await;
+    }
+
+    async fn spawn<W: Future<Output = ()> + Send + 'static>(&mut self, work: impl FnOnce(mpsc::Sender<Vec<u8>>) -> W) {
+        // Only a client that asks and does not read comes to wait here.
+        let Ok(place) = Arc::clone(&self.places).acquire_owned().await else { return };
+        let work = work(self.output.clone());
+        self.calls.spawn(async move {
+            work.await;
+            drop(place);
+        });
+    }
+}
+
+async fn finish(mut call: Call, output: mpsc::Sender<Vec<u8>>) {
+    loop {
+        match call.next().await {
+            // A client that reads slowly gets fewer reports.
+            Said::Progress(report) => drop(output.try_send(report)),
+            Said::Answer(answer) => return drop(output.send(answer).await),
+            Said::Cancelled => return,
+        }
+    }
+}
+
+async fn finish_batch(batch: Batch, output: mpsc::Sender<Vec<u8>>) {
+    if let Some(answers) = batch.answers().await {
+        let _ = output.send(answers).await;
+    }
+}
