@@ -109,6 +109,14 @@ impl Carrier {
             Self::Pipe(_) => None,
         }
     }
+
+    /// Within what a client's ids are its own, as far as the carrier tells.
+    fn scope(&self) -> Option<Scope> {
+        match self {
+            Self::Http(_) => None,
+            Self::Pipe(_) => Some(Scope::Pipe),
+        }
+    }
 }
 
 /// What a transport has to send.
@@ -140,13 +148,6 @@ struct Terms {
     era: Era,
     /// Within what its ids name its calls, so that it can cancel them.
     scope: Option<Scope>,
-}
-
-impl Terms {
-    /// Of a client that no session or pipe ties to its other requests.
-    fn free(era: Era) -> Self {
-        Self { era, scope: None }
-    }
 }
 
 /// A message that is not carried out, and in whose terms it is refused.
@@ -259,7 +260,7 @@ impl Endpoint {
     fn client(&self, head: &Head, named: Option<Era>) -> Result<Option<(Client, Option<Scope>)>, Refusal> {
         match (&head.carrier, &self.legacy) {
             (_, Legacy::Refused) => Ok(None),
-            (Carrier::Pipe(pipe), _) => Ok(pipe.client().map(|client| (client, Some(Scope::Pipe)))),
+            (Carrier::Pipe(pipe), _) => Ok(pipe.client().map(|client| (client, head.carrier.scope()))),
             (Carrier::Http(headers), Legacy::Sessions(sessions)) => {
                 let session = session(sessions, headers, head.principal.as_ref())?;
                 Ok(session.map(|session| (session.client, Some(Scope::Session(session.key)))))
@@ -275,21 +276,18 @@ impl Endpoint {
     fn read<'a>(&self, head: &Head, message: Incoming<'a>, wire: Wire) -> Result<(Terms, Message<'a>), Refused> {
         if let (Carrier::Pipe(_), Incoming::Response) = (&head.carrier, &message) {
             // On a pipe there is nobody to refuse it to: an error would answer an answer.
-            return Ok((Terms::free(Era::V2026_07_28), Message::Ignored));
+            return Ok((Terms { era: Era::V2026_07_28, scope: None }, Message::Ignored));
         }
         let has_tools = !self.catalog.is_empty();
         let Wire::Legacy(named) = wire else {
-            let terms = match head.carrier {
-                Carrier::Http(_) => Terms::free(Era::V2026_07_28),
-                Carrier::Pipe(_) => Terms { era: Era::V2026_07_28, scope: Some(Scope::Pipe) },
-            };
+            let terms = Terms { era: Era::V2026_07_28, scope: head.carrier.scope() };
             let message = modern::read(message, head.carrier.headers(), has_tools).map_err(|refusal| (terms.era, refusal))?;
             return Ok((terms, message));
         };
         let era = named.unwrap_or(Era::NEWEST_LEGACY);
         if matches!(self.legacy, Legacy::Refused) {
             return legacy::refuse(message)
-                .map(|message| (Terms::free(era), message))
+                .map(|message| (Terms { era, scope: head.carrier.scope() }, message))
                 .map_err(|refusal| (Era::V2026_07_28, refusal));
         }
         let opens = matches!(&message, Incoming::Asked { id: Some(_), method, .. } if method == "initialize");
@@ -297,7 +295,7 @@ impl Endpoint {
             if opens { None } else { self.client(head, named).map_err(|refusal| (era, refusal.with_id(message.id())))? };
         let terms = match client {
             Some((client, scope)) => Terms { era: client.era, scope },
-            None => Terms::free(era),
+            None => Terms { era, scope: head.carrier.scope() },
         };
         let opening = match head.carrier {
             Carrier::Http(_) => Opening::Session { named },

@@ -1,0 +1,35 @@
+//! A server whose tools print, read, and start programs that do: what the protocol's streams must withstand.
+
+use std::io::Read as _;
+
+use mcp_runtime::prelude::*;
+
+/// Print to standard output, here and in a child.
+#[tool]
+#[expect(clippy::print_stdout, reason = "the point")]
+fn print() -> &'static str {
+    println!("from the tool");
+    print!("without a line break");
+    let child = std::process::Command::new("sh").args(["-c", "echo from the child"]).status();
+    if child.is_ok_and(|status| status.success()) { "printed" } else { "no child" }
+}
+
+/// Read standard input, here and in a child; say how many bytes came.
+#[tool]
+fn read() -> Result<usize, ToolError> {
+    let mut text = String::new();
+    std::io::stdin().read_to_string(&mut text)?;
+    let child = std::process::Command::new("sh").args(["-c", "cat"]).output()?;
+    Ok(text.len() + child.stdout.len())
+}
+
+/// Never ends.
+#[tool]
+async fn wait() {
+    std::future::pending::<()>().await;
+}
+
+#[tokio::main]
+async fn main() -> mcp_runtime::Result<()> {
+    Server::new("chatty", "0").stdio().await
+}
