@@ -116,7 +116,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         if let Some(call) = self.call.take() {
-            tracing::debug!(target: "mcp_runtime::tool", tool = self.context.tool_name(), "call cancelled: the client went away");
+            tracing::debug!(target: "mcp_runtime::tool", tool = self.context.tool_name(), "call cancelled");
             self.context.cancel();
             // What a panicking destructor would have answered, nobody reads.
             let _ = guarded(&self.context, || drop(call));

@@ -50,6 +50,15 @@ impl InFlight {
         !calls.is_empty()
     }
 
+    /// Cancels all that runs within this scope.
+    pub(crate) fn cancel_all(&self, scope: Scope) {
+        let calls = self.lock();
+        let of_scope = calls.iter().filter(|((within, _), _)| *within == scope).flat_map(|(_, calls)| calls);
+        let cancelled: Vec<_> = of_scope.map(|(_, cancelled)| cancelled.clone()).collect();
+        drop(calls);
+        cancelled.iter().for_each(CancellationToken::cancel);
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<Key, Vec<(u64, CancellationToken)>>> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -81,6 +90,8 @@ mod tests {
         assert!(calls.cancel(here, "1"));
         assert!(one.cancelled.is_cancelled() && same.cancelled.is_cancelled());
         assert!(!other.cancelled.is_cancelled() && !text.cancelled.is_cancelled());
+        calls.cancel_all(there);
+        assert!(other.cancelled.is_cancelled() && !text.cancelled.is_cancelled());
         drop(one);
         assert!(calls.cancel(here, "1"));
         drop((same, other, text));

@@ -59,23 +59,27 @@ pub(crate) fn read<'a>(
     let Some(id) = id else {
         return Ok(if method == "notifications/cancelled" { params.cancelled() } else { Message::Ignored });
     };
+    if client.is_none() && !matches!(&*method, "initialize" | "ping") {
+        // A stranger may be of any era: it gets a status that all of them understand.
+        return Err(opening.missing(params.meta()).with_id(Some(id)));
+    }
+    let client = client.unwrap_or(Client { era: Era::NEWEST_LEGACY, capabilities: Capabilities::default() });
     let request = || {
-        let method = match (&*method, client) {
-            ("initialize", _) => handshake(params.handshake.as_deref().unwrap_or(&Handshake::default()), opening.named())?,
-            ("ping", _) => Method::Ping,
-            (_, None) => return Err(opening.missing(params.meta())),
-            ("tools/list", _) if has_tools => params.list_tools()?,
-            ("tools/call", _) if has_tools => {
+        let mut meta = RequestMeta::default();
+        let method = match &*method {
+            "initialize" => handshake(params.handshake.as_deref().unwrap_or(&Handshake::default()), opening.named())?,
+            "ping" => Method::Ping,
+            "tools/list" if has_tools => params.list_tools()?,
+            "tools/call" if has_tools => {
                 let progress_token = params.meta().map(progress_token).transpose()?.flatten();
-                let capabilities = client.map(|client| client.capabilities).unwrap_or_default();
-                let meta = RequestMeta { capabilities, progress_token };
-                return Ok(Message::Request { id, method: params.call_tool()?, meta });
+                meta = RequestMeta { capabilities: client.capabilities, progress_token };
+                params.call_tool()?
             }
-            (other, _) => return Err(Refusal::unknown_method(other)),
+            other => return Err(Refusal::unknown_method(other)),
         };
-        Ok(Message::Request { id, method, meta: RequestMeta::default() })
+        Ok(Message::Request { id, method, meta })
     };
-    request().map_err(|refusal: Refusal| refusal.with_id(Some(id)))
+    request().map_err(|refusal: Refusal| refusal.in_era(client.era).with_id(Some(id)))
 }
 
 /// What a server that serves no legacy client reads. It may be the only diagnostic that the user of one gets to see.

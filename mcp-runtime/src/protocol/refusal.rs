@@ -123,11 +123,13 @@ impl Refusal {
         self
     }
 
-    /// The status where this answers a request of `era`. The handshake revisions map no error of a method to a status, and
-    /// their clients do not read the body of a failed exchange.
-    pub(crate) fn status_in(&self, era: Era) -> StatusCode {
-        let of_method = matches!(self.code, Code::MethodNotFound | Code::InvalidParams | Code::InternalError);
-        if era.is_legacy() && of_method { StatusCode::OK } else { self.status }
+    /// With the status that it has as an answer to a request of `era`. The handshake revisions map no error of a method to a
+    /// status, and their clients do not read the body of a failed exchange.
+    pub(crate) fn in_era(mut self, era: Era) -> Self {
+        if era.is_legacy() && matches!(self.code, Code::MethodNotFound | Code::InvalidParams | Code::InternalError) {
+            self.status = StatusCode::OK;
+        }
+        self
     }
 
     /// The JSON-RPC error message. Without an id the member is left out: the schema has no null id.

@@ -1,0 +1,57 @@
+//! What brought a message, and what is known from that alone.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use http::{Extensions, HeaderMap};
+use mcp_auth::Principal;
+
+use super::in_flight::Scope;
+use crate::protocol::legacy::Client;
+
+/// What a transport knows of a request beside its body.
+#[derive(Clone, Debug)]
+pub(crate) struct Head {
+    pub(crate) carrier: Carrier,
+    pub(crate) extensions: Extensions,
+    pub(crate) principal: Option<Principal>,
+}
+
+/// What brought the message.
+#[derive(Clone, Debug)]
+pub(crate) enum Carrier {
+    /// With headers that must agree with the body. A legacy client is known by the session it names there.
+    Http(HeaderMap),
+    /// A pipe to one process. A legacy client is known by what it opened with.
+    Pipe(Arc<Pipe>),
+}
+
+/// What a pipe remembers: the handshake of the legacy client at its other end, if there is one.
+#[derive(Debug, Default)]
+pub(crate) struct Pipe(Mutex<Option<Client>>);
+
+impl Pipe {
+    pub(super) fn client(&self) -> Option<Client> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn open(&self, client: Client) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(client);
+    }
+}
+
+impl Carrier {
+    pub(super) fn headers(&self) -> Option<&HeaderMap> {
+        match self {
+            Self::Http(headers) => Some(headers),
+            Self::Pipe(_) => None,
+        }
+    }
+
+    /// Within what a client's ids are its own, as far as the carrier tells.
+    pub(super) fn scope(&self) -> Option<Scope> {
+        match self {
+            Self::Http(_) => None,
+            Self::Pipe(_) => Some(Scope::Pipe),
+        }
+    }
+}
