@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import sys
 import traceback
 
@@ -41,6 +42,18 @@ def shown(value):
     """A value as one short line."""
     text = json.dumps(value, ensure_ascii=False, default=repr)
     return text if len(text) <= 600 else f"{text[:600]}…"
+
+
+class Complaints(logging.Handler):
+    """The texts of what a package warns of, a session that it could not end for one."""
+
+    def __init__(self, package):
+        super().__init__(logging.WARNING)
+        self.texts = []
+        logging.getLogger(package).addHandler(self)
+
+    def emit(self, record):
+        self.texts.append(record.getMessage())
 
 
 def finish():

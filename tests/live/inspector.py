@@ -1,6 +1,6 @@
-"""The MCP Inspector's command line, pinned to the modern era, against the echo example.
+"""The MCP Inspector's command line, in each of its three eras, against the echo example over HTTP or a pipe.
 
-tests/live/part inspector URL
+tests/live/part inspector URL|PATH
 """
 
 import json
@@ -14,24 +14,36 @@ from checks import check, contains, equal, finish
 LAUNCHER = "npm/node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js"
 
 
-def inspector(url, *arguments):
+ERAS = {"legacy": "2025-11-25", "auto": "2026-07-28", "modern": "2026-07-28"}
+
+
+def inspector(target, era, *arguments):
     """Exit status, the JSON on standard output (None if there is none) and standard error."""
     launcher = pathlib.Path(os.environ["LIVE_CACHE"], LAUNCHER)
-    command = ["node", launcher, "--cli", url, "--transport", "http", "--protocol-era", "modern", *arguments]
+    options = ["--protocol-era", era, *arguments]
+    if target.startswith("http"):
+        command = ["node", launcher, "--cli", target, "--transport", "http", *options]
+    else:
+        command = ["node", launcher, "--cli", *options, "--transport", "stdio", "--", target, "--stdio"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=45, stdin=subprocess.DEVNULL)
     return done.returncode, json.loads(done.stdout) if done.stdout.strip() else None, done.stderr
 
 
-def main(url):
-    with check("initialize negotiates 2026-07-28 by server/discover"):
-        status, answer, errors = inspector(url, "--method", "initialize")
+def main(target):
+    for era, version in ERAS.items():
+        run(era, version, lambda *arguments: inspector(target, era, *arguments))
+
+
+def run(era, version, inspector):
+    with check(f"{era}: initialize negotiates {version}"):
+        status, answer, errors = inspector("--method", "initialize")
         equal(status, 0, f"exit status ({errors.strip()})")
-        equal(answer["protocolVersion"], "2026-07-28", "protocolVersion")
+        equal(answer["protocolVersion"], version, "protocolVersion")
         contains(answer["capabilities"], "tools", "capabilities")
         equal(sorted({"name", "version"} - answer["serverInfo"].keys()), [], "missing in serverInfo")
 
-    with check("tools/list --strict finds echo, and no schema problem"):
-        status, answer, errors = inspector(url, "--method", "tools/list", "--format", "json", "--strict")
+    with check(f"{era}: tools/list --strict finds echo, and no schema problem"):
+        status, answer, errors = inspector("--method", "tools/list", "--format", "json", "--strict", "--quiet")
         equal(status, 0, f"exit status ({errors.strip()})")
         equal(errors.strip(), "", "standard error")
         tool = next(tool for tool in answer["result"]["tools"] if tool["name"] == "echo")
@@ -39,36 +51,30 @@ def main(url):
         equal(tool["inputSchema"]["required"], ["message"], "required")
         assert tool["description"], "echo has no description"
 
-    with check("tools/call echo message=hi"):
-        status, answer, errors = inspector(
-            url, "--method", "tools/call", "--tool-name", "echo", "--tool-arg", "message=hi"
-        )
-        equal(status, 0, f"exit status ({errors.strip()})")
-        equal(answer["structuredContent"], {"Echo": "hi"}, "structuredContent")
-        equal([block["type"] for block in answer["content"]], ["text"], "content types")
-        equal(json.loads(answer["content"][0]["text"]), {"Echo": "hi"}, "the text, parsed")
-        assert not answer.get("isError"), "isError is set"
-
-    with check("tools/call echo --tool-args-json keeps quotes and characters beyond ASCII"):
+    with check(f"{era}: tools/call echo keeps quotes and characters beyond ASCII"):
         message = 'Zürich "日本" \\ \n ☃'
+        arguments = json.dumps({"message": message})
         status, answer, errors = inspector(
-            url, "--method", "tools/call", "--tool-name", "echo", "--tool-args-json", json.dumps({"message": message})
+            "--method", "tools/call", "--tool-name", "echo", "--tool-args-json", arguments, "--quiet"
         )
         equal(status, 0, f"exit status ({errors.strip()})")
         equal(answer["structuredContent"], {"Echo": message}, "structuredContent")
+        equal([block["type"] for block in answer["content"]], ["text"], "content types")
+        equal(json.loads(answer["content"][0]["text"]), {"Echo": message}, "the text, parsed")
+        assert not answer.get("isError"), "isError is set"
 
-    with check("tools/call echo without its argument is an isError result that names it"):
+    with check(f"{era}: tools/call echo without its argument is an isError result that names it"):
         status, answer, errors = inspector(
-            url, "--method", "tools/call", "--tool-name", "echo", "--format", "json", "--quiet"
+            "--method", "tools/call", "--tool-name", "echo", "--format", "json", "--quiet"
         )
         equal(status, 5, f"exit status ({errors.strip()})")
         contains(errors, "tool_is_error", "standard error")
         equal(answer["result"]["isError"], True, "isError")
         contains(answer["result"]["content"][0]["text"], "message")
 
-    with check("tools/call of a tool that does not exist ends with status 5"):
+    with check(f"{era}: tools/call of a tool that does not exist ends with status 5"):
         status, _, errors = inspector(
-            url, "--method", "tools/call", "--tool-name", "ecko", "--format", "json", "--quiet"
+            "--method", "tools/call", "--tool-name", "ecko", "--format", "json", "--quiet"
         )
         equal(status, 5, f"exit status ({errors.strip()})")
         contains(errors, "tool_not_found", "standard error")

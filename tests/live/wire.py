@@ -1,40 +1,23 @@
-"""Raw requests: status, code and shape of every answer, and the published JSON schema of 2026-07-28
-where it lies beside the repository (../shared/spec/schema).
+"""Raw requests of the modern era over HTTP: status, code and shape of every answer, judged by the published
+JSON schema.
 
 tests/live/part wire URL echo|everything
 """
 
 import base64
-import http.client
 import json
-import pathlib
 import sys
-import urllib.parse
 
 import jsonschema
 
-from checks import check, contains, equal, finish, shown, skip
+from checks import check, contains, equal, finish, shown
+from raw import IDS, LEAVE_OUT, META, MODERN, Modern, expect_error, message, meta, schema
 
-VERSION = "2026-07-28"
-META = "io.modelcontextprotocol/"
-SCHEMA = pathlib.Path(__file__).resolve().parents[3] / "shared/spec/schema" / f"{VERSION}.json"
 ERRORS = {
     -32020: "HeaderMismatchError",
     -32021: "MissingRequiredClientCapabilityError",
     -32022: "UnsupportedProtocolVersionError",
 }
-LEAVE_OUT = object()
-
-
-def meta(**changes):
-    """The `_meta` of a request; `clientInfo=LEAVE_OUT` drops a key."""
-    keys = {
-        "protocolVersion": VERSION,
-        "clientInfo": {"name": "wire", "version": "1"},
-        "clientCapabilities": {},
-        **changes,
-    }
-    return {META + key: value for key, value in keys.items() if value is not LEAVE_OUT}
 
 
 def request(method, params=None, id=1, _meta=LEAVE_OUT):
@@ -42,7 +25,7 @@ def request(method, params=None, id=1, _meta=LEAVE_OUT):
     params = dict(params or {})
     if _meta is not None:
         params["_meta"] = meta() if _meta is LEAVE_OUT else _meta
-    return {"jsonrpc": "2.0", "id": id, "method": method, "params": params}
+    return message(method, params, id)
 
 
 def call(name, arguments=LEAVE_OUT, **more):
@@ -52,66 +35,13 @@ def call(name, arguments=LEAVE_OUT, **more):
     return request("tools/call", params, **more)
 
 
-class Answer:
-    def __init__(self, response):
-        self.status = response.status
-        self.headers = response.headers
-        self.bytes = response.read()
-
-    @property
-    def json(self):
-        contains(self.headers.get("Content-Type", ""), "application/json", "Content-Type")
-        return json.loads(self.bytes)
-
-    def __str__(self):
-        return f"{self.status} {self.bytes[:500].decode('utf-8', 'replace')}"
-
-
-class Server:
-    def __init__(self, url):
-        self.url = urllib.parse.urlsplit(url)
-        self.schema = json.loads(SCHEMA.read_text()) if SCHEMA.exists() else None
-        if self.schema is None:
-            skip("messages against the published schema", "../shared/spec/schema is not beside the repository")
-
-    def send(self, message=b"", method="POST", **changes):
-        """Sends a message (or bytes) with the headers that belong to it; `Mcp_Name=None` leaves one out."""
-        headers = {
-            "Host": self.url.netloc,
-            "Content-Type": "application/json",
-            "Accept": "application/json, text/event-stream",
-            "MCP-Protocol-Version": VERSION,
-        }
-        if isinstance(message, dict):
-            headers["Mcp-Method"] = message.get("method")
-            if message.get("method") == "tools/call":
-                headers["Mcp-Name"] = message["params"]["name"]
-        headers |= {name.replace("_", "-"): value for name, value in changes.items()}
-        body = message if isinstance(message, bytes) else json.dumps(message, ensure_ascii=False).encode()
-        connection = http.client.HTTPConnection(self.url.hostname, self.url.port, timeout=10)
-        try:
-            connection.putrequest(method, self.url.path, skip_host=True, skip_accept_encoding=True)
-            for name, value in headers.items():
-                if value is not None:
-                    connection.putheader(name, value)
-            connection.putheader("Content-Length", str(len(body)))
-            connection.endheaders(body)
-            return Answer(connection.getresponse())
-        finally:
-            connection.close()
-
+class Server(Modern):
     def conforms(self, value, definition):
-        if self.schema is None:
-            return
-        validator = jsonschema.Draft202012Validator(
-            {"$ref": f"#/$defs/{definition}", "$defs": self.schema["$defs"]}
-        )
-        problem = jsonschema.exceptions.best_match(validator.iter_errors(value))
-        assert problem is None, f"not a {definition} at {problem.json_path}: {problem.message[:400]}"
+        schema(MODERN).conforms(value, definition)
 
     def result(self, message, definition, **headers):
         """Sends, and expects a result of that definition."""
-        answer = self.send(message, **headers)
+        answer = self.post(message, **headers)
         equal(answer.status, 200, f"status of {answer}; it")
         body = answer.json
         assert "result" in body, f"not a result: {answer}"
@@ -128,19 +58,11 @@ class Server:
 
     def error(self, message, status, code, says=(), id=LEAVE_OUT, **headers):
         """Sends, and expects this error; without `id` the request's own must come back."""
-        answer = self.send(message, **headers)
+        answer = self.post(message, **headers)
         equal(answer.status, status, f"status of {answer}; it")
-        body = answer.json
-        assert "error" in body, f"not an error: {answer}"
-        equal(body["error"]["code"], code, f"code of {answer}; it")
-        if id is LEAVE_OUT:
-            id = (message["id"],)
-        wanted = " or ".join("none at all" if choice is LEAVE_OUT else shown(choice) for choice in id)
-        assert body.get("id", LEAVE_OUT) in id, f"the id of {answer} should be {wanted}"
-        self.conforms(body, ERRORS.get(code, "JSONRPCErrorResponse"))
-        for part in says:
-            contains(body["error"]["message"].lower(), part.lower(), "message")
-        return body["error"]
+        error = expect_error(answer.json, code, says, (message["id"],) if id is LEAVE_OUT else id)
+        self.conforms(answer.json, ERRORS.get(code, "JSONRPCErrorResponse"))
+        return error
 
 
 NO_ID = (LEAVE_OUT,)
@@ -150,7 +72,7 @@ def discovery(server):
     found = {}
     with check("1: server/discover"):
         found = server.result(request("server/discover", id="d1"), "DiscoverResultResponse")
-        equal(found["supportedVersions"], [VERSION], "supportedVersions")
+        equal(found["supportedVersions"], [MODERN], "supportedVersions")
         contains(found["capabilities"], "tools", "capabilities")
     with check("1: server/discover without clientInfo, which is optional"):
         server.result(request("server/discover", _meta=meta(clientInfo=LEAVE_OUT)), "DiscoverResultResponse")
@@ -193,11 +115,11 @@ def envelope(server):
     with check("5d: a version that nobody implements"):
         message = request("tools/list", id=53, _meta=meta(protocolVersion="2031-01-01"))
         data = server.error(message, 400, -32022, MCP_Protocol_Version="2031-01-01")["data"]
-        equal(data, {"supported": [VERSION], "requested": "2031-01-01"}, "data")
+        equal(data, {"supported": [MODERN], "requested": "2031-01-01"}, "data")
     with check("5d: an older version inside a modern envelope"):
         message = request("tools/list", id=53, _meta=meta(protocolVersion="2025-11-25"))
         data = server.error(message, 400, -32022, MCP_Protocol_Version="2025-11-25")["data"]
-        equal(data, {"supported": [VERSION], "requested": "2025-11-25"}, "data")
+        equal(data, {"supported": [MODERN], "requested": "2025-11-25"}, "data")
 
 
 def methods(server, capabilities):
@@ -211,18 +133,18 @@ def methods(server, capabilities):
 def transport(server):
     for name, value in {"Origin": "https://evil.example", "Host": "evil.example"}.items():
         with check(f"6c: {name}: {value}"):
-            answer = server.send(request("tools/list", id=62), **{name: value})
+            answer = server.post(request("tools/list", id=62), **{name: value})
             equal(answer.status, 403, "status")
             if answer.bytes:
                 assert "id" not in answer.json, f"an id in {answer}"
                 server.conforms(answer.json, "JSONRPCErrorResponse")
     with check("6c: Origin null"):
-        equal(server.send(request("tools/list"), Origin="null").status, 403, "status")
+        equal(server.post(request("tools/list"), Origin="null").status, 403, "status")
     with check("6c: a page on localhost, any port, is welcome"):
         server.result(request("tools/list"), "ListToolsResultResponse", Origin="http://localhost:6274")
     for method in ("GET", "DELETE"):
         with check(f"6d: {method}"):
-            answer = server.send(method=method, Accept="text/event-stream", Content_Type=None)
+            answer = server.post(method=method, Accept="text/event-stream", Content_Type=None)
             equal(answer.status, 405, "status")
             contains(answer.headers.get("Allow", ""), "POST", "Allow")
 
@@ -230,7 +152,7 @@ def transport(server):
 def malformed(server):
     with check("25: a notification gets 202 and no body"):
         message = {"jsonrpc": "2.0", "method": "notifications/unheard_of", "params": {"_meta": meta()}}
-        answer = server.send(message)
+        answer = server.post(message)
         equal(answer.status, 202, f"status of {answer}; it")
         equal(answer.bytes, b"", "body")
     for what, body in {"not JSON": b"{not json", "cut off": b'{"jsonrpc":"2.0","id":1', "empty": b""}.items():
@@ -282,13 +204,13 @@ def echo(server):
 
     with check("3: tools/call echo"):
         echoes(call("echo", {"message": "hi"}, id=3))
-    for id in ("", "a-string", 0, -1, 2**53 - 1):
+    for id in IDS:
         with check(f"3: id {json.dumps(id)} comes back"):
             echoes(call("echo", {"message": "hi"}, id=id))
     with check("3: any order of the keys, and escapes"):
         head, tail = json.dumps(request("x")["params"]["_meta"]), '"jsonrpc":"2.0","id":1}'
         body = f'{{"params":{{"arguments":{{"\\u006dessage":"\\ud83d\\ude00\\n"}},"_meta":{head},"name":"echo"}},"method":"tools/call",{tail}'
-        answer = server.send(body.encode(), Mcp_Method="tools/call", Mcp_Name="echo")
+        answer = server.post(body.encode(), Mcp_Method="tools/call", Mcp_Name="echo")
         equal(answer.json["result"]["structuredContent"], {"Echo": "😀\n"}, "structuredContent")
     with check("3: 64 KiB"):
         echoes(call("echo", {"message": "é" * 32768}), "é" * 32768)
@@ -333,7 +255,7 @@ def echo(server):
 
 def refused_either_way(server, message):
     """Invalid params and an isError result are both an answer to arguments of the wrong kind; success is not."""
-    body = server.send(message).json
+    body = server.post(message).json
     if "error" in body:
         server.conforms(body, "JSONRPCErrorResponse")
         equal(body["error"]["code"], -32602, "code")
