@@ -56,6 +56,18 @@ async fn test_tool_with_progress(ctx: Context) -> &'static str {
     "Three steps done."
 }
 
+/// Answers with a list: structured content that is no object, which clients before 2026-07-28 do not take.
+#[tool]
+fn test_list_output() -> Json<Vec<u32>> {
+    Json(vec![1, 2, 3])
+}
+
+/// Answers with a link to a resource, which clients before 2025-06-18 do not know.
+#[tool(title = "A link")]
+fn test_resource_link() -> ResourceLink {
+    ResourceLink::new("test://static-text", "static-text").mime_type("text/plain")
+}
+
 /// Fails, and says so.
 #[tool]
 fn test_error_handling() -> Result<(), ToolError> {

@@ -381,3 +381,22 @@ fn a_signal_ends_the_process_while_its_input_is_open() {
     assert!(status.success(), "{status}");
     drop(input);
 }
+
+#[cfg(unix)]
+#[test]
+fn a_signal_leaves_running_calls_a_moment() {
+    let mut child = process();
+    let input = child.stdin.take().expect("a pipe");
+    let mut output = BufReader::new(child.stdout.take().expect("a pipe"));
+    writeln!(&input, "{}", modern(1, "tools/call", call("linger", json!({})))).expect("a server that reads");
+    let mut line = String::new();
+    output.read_line(&mut line).expect("a report");
+    assert!(line.contains("notifications/progress"), "{line}");
+    let killed = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("kill");
+    assert!(killed.success());
+    let mut rest = String::new();
+    output.read_to_string(&mut rest).expect("UTF-8");
+    assert_eq!(text(&rest.parse().expect("one answer")), "told to stop");
+    assert!(child.wait().expect("an end").success());
+    drop(input);
+}

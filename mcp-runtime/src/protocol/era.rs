@@ -4,6 +4,7 @@
 ///
 /// The three older ones open with `initialize`; in the newest every request says by itself what its client is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Era {
     /// 2025-03-26: batches, text only.
     V2025_03_26,

@@ -113,8 +113,8 @@ impl Server {
                     tracing::info!(target: "mcp_runtime::server", "no sealing key was given, so one was made: the sessions of legacy clients end with this process, and no second instance knows them; give `.sealing_keys(..)` or {SEALING_KEYS} to keep them");
                 }
                 // Instances have addresses of their own, but one public URL.
-                let resource = self.public_url.as_ref().unwrap_or(&self.path);
-                let seal = Sealer::new(keys, resource.as_str()).purpose("session id");
+                let resource = self.public_url.clone().unwrap_or_else(|| format!("{} {}", self.name, self.path));
+                let seal = Sealer::new(keys, resource).purpose("session id");
                 Legacy::Sessions(Sessions::new(seal, self.session_lifetime))
             }
             Err(error) => {

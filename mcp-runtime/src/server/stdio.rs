@@ -12,8 +12,8 @@ impl Server {
     /// clients that start the server themselves. Clients of every revision are served, on the same pipe as well.
     ///
     /// The streams are taken over: on Unix, `println!` in a tool goes to standard error, as do the children's outputs, and
-    /// standard input is empty for them. On other systems nothing must print to standard output. A call that still runs when
-    /// the input ends may end within two seconds.
+    /// standard input is empty for them. On other systems nothing must print to standard output. A call that still runs at
+    /// the end may end within two seconds.
     ///
     /// No credential comes over a pipe, so [`auth`](Self::auth) is not asked; the caller is
     /// [`stdio_principal`](Self::stdio_principal).
@@ -25,8 +25,16 @@ impl Server {
         let built = self.build_for(Reach::Pipe)?;
         let (input, output) = stdio::take_standard().map_err(Error::Stdio)?;
         tracing::info!(target: "mcp_runtime::server", "serving standard input and output");
+        let shutdown = built.endpoint.shutdown.clone();
+        let mut served = std::pin::pin!(stdio::serve(built.endpoint, principal, input, output));
         tokio::select! {
-            served = stdio::serve(built.endpoint, principal, input, output) => served.map_err(Error::Stdio),
+            served = &mut served => return served.map_err(Error::Stdio),
+            signal = interruption() => signal.map_err(Error::Signals)?,
+        }
+        shutdown.cancel();
+        tokio::select! {
+            served = served => served.map_err(Error::Stdio),
+            // Whoever asks twice does not want to wait.
             signal = interruption() => signal.map_err(Error::Signals),
         }
     }

@@ -23,6 +23,16 @@ fn read() -> Result<usize, ToolError> {
     Ok(text.len() + child.stdout.len())
 }
 
+/// Ends when the process is told to.
+#[cfg(unix)]
+#[tool]
+async fn linger(ctx: Context) -> Result<&'static str, ToolError> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    ctx.progress(0.0, 1.0, "ready");
+    terminate.recv().await;
+    Ok("told to stop")
+}
+
 /// Never ends.
 #[tool]
 async fn wait() {

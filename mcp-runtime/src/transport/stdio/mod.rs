@@ -22,14 +22,14 @@ use crate::protocol::{Code, Refusal};
 use lines::Line;
 pub(crate) use streams::take_standard;
 
-/// Once the client has closed its end, calls that still run may end within this time: a script that pipes its requests in
-/// gets its answers, and a client that waits for the process to end does not wait long.
+/// Once the conversation is over, calls that still run may end within this time: a script that pipes its requests in gets its
+/// answers, and a client that waits for the process to end does not wait long.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// So many finished calls may wait for a client that does not read, beside those that may run.
 const MOST_UNREAD: usize = 64;
 
-/// Serves until the input ends or nobody reads the output.
+/// Serves until the input ends, nobody reads the output, or the endpoint shuts down.
 pub(crate) async fn serve(
     endpoint: Arc<Endpoint>,
     principal: Option<Principal>,
@@ -42,29 +42,25 @@ pub(crate) async fn serve(
         places: Arc::new(Semaphore::new(
             endpoint.bounds.max_concurrent_calls.saturating_add(MOST_UNREAD).min(Semaphore::MAX_PERMITS),
         )),
-        endpoint,
+        endpoint: Arc::clone(&endpoint),
         principal,
         pipe: Arc::default(),
         output,
         calls: JoinSet::new(),
     };
-    let mut gone = false;
-    loop {
-        let line = tokio::select! {
-            line = lines.recv() => line,
-            () = conversation.output.closed() => {
-                gone = true;
-                None
-            }
-        };
-        let Some(line) = line else { break };
-        conversation.line(line).await;
-    }
-    let Conversation { mut calls, output, endpoint, .. } = conversation;
+    let shutdown = endpoint.shutdown.clone();
+    let unread = conversation.output.clone();
+    let gone = tokio::select! {
+        () = conversation.follow(&mut lines) => false,
+        () = shutdown.cancelled() => false,
+        () = unread.closed() => true,
+    };
+    drop(unread);
+    let Conversation { mut calls, output, .. } = conversation;
     if !gone {
         let all = async { while calls.join_next().await.is_some() {} };
         if tokio::time::timeout(GRACE.min(endpoint.bounds.drain), all).await.is_err() {
-            tracing::warn!(target: "mcp_runtime::server", calls = calls.len(), "the input ended; calls that still run are dropped");
+            tracing::warn!(target: "mcp_runtime::server", calls = calls.len(), "the conversation is over; calls that still run are dropped");
         }
     }
     calls.shutdown().await;
@@ -85,6 +81,12 @@ struct Conversation {
 }
 
 impl Conversation {
+    async fn follow(&mut self, lines: &mut mpsc::Receiver<Line>) {
+        while let Some(line) = lines.recv().await {
+            self.line(line).await;
+        }
+    }
+
     async fn line(&mut self, line: Line) {
         while self.calls.try_join_next().is_some() {}
         let text = match line {
