@@ -159,6 +159,19 @@ def everything(on, tools):
             result, before = on.call(name, ARGUMENTS.get(name))
             equal(bool(result.get("isError")), name == "test_error_handling", "isError")
             equal(before, [], "notifications that nobody asked for")
+    with check(f"{on.version}: structured content that is no object"):
+        result, _ = on.call("test_list_output")
+        equal(result.get("structuredContent"), None if on.legacy else [1, 2, 3], "structuredContent")
+        equal([block["text"] for block in result["content"]], ["[1,2,3]"], "texts")
+        listed = next(tool for tool in tools if tool["name"] == "test_list_output")
+        equal("outputSchema" in listed, not on.legacy, "outputSchema is listed")
+    with check(f"{on.version}: a link to a resource"):
+        result, _ = on.call("test_resource_link")
+        first = on.version == "2025-03-26"
+        equal([block["type"] for block in result["content"]], ["text" if first else "resource_link"], "content types")
+        contains(shown(result), "test://static-text", "answer")
+        listed = next(tool for tool in tools if tool["name"] == "test_resource_link")
+        equal(listed.get("annotations", {}).get("title") if first else listed.get("title"), "A link", "title")
     for token in ("a-token", 7):
         with check(f"{on.version}: progress under the token {json.dumps(token)}, before the result"):
             _, before = on.call("test_tool_with_progress", {}, _meta={"progressToken": token})

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use mcp_runtime::prelude::*;
-use mcp_runtime::testing::Client;
+use mcp_runtime::testing::{Client, Era};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]
@@ -36,15 +36,14 @@ fn server(others: usize) -> Server {
 }
 
 /// Allocations and bytes of one call; the least of several, since the test harness allocates in a thread of its own.
-fn cost(client: &Client) -> (usize, usize) {
-    (0..20).map(|_| once(client)).min().expect("twenty")
+fn cost(client: &Client, headers: &HeaderMap, body: &[u8]) -> (usize, usize) {
+    (0..20).map(|_| once(client, headers.clone(), body)).min().expect("twenty")
 }
 
-fn once(client: &Client) -> (usize, usize) {
-    let headers = headers();
+fn once(client: &Client, headers: HeaderMap, body: &[u8]) -> (usize, usize) {
     let region = Region::new(ALLOCATOR);
     let (status, body) = {
-        let mut call = pin!(client.send_bytes(headers, BODY));
+        let mut call = pin!(client.send_bytes(headers, body));
         match call.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(answer) => answer,
             Poll::Pending => panic!("echo does not wait"),
@@ -58,11 +57,27 @@ fn once(client: &Client) -> (usize, usize) {
 
 #[test]
 fn an_echo_costs_the_same_among_a_thousand_tools() {
-    let alone = cost(&Client::new(&server(0)));
-    let among_many = cost(&Client::new(&server(999)));
+    let alone = cost(&Client::new(&server(0)), &headers(), BODY);
+    let among_many = cost(&Client::new(&server(999)), &headers(), BODY);
     let (allocations, bytes) = alone;
     eprintln!("one echo: {allocations} allocations, {bytes} bytes");
     assert!(allocations <= 20, "{allocations} allocations");
     assert!(bytes <= 4096, "{bytes} bytes");
     assert_eq!(alone, among_many);
+}
+
+/// A session is a statement in a header: to read it costs what it costs, but nothing is looked up and nothing kept.
+#[test]
+fn an_echo_in_a_session_costs_little_more() {
+    const BODY: &[u8] =
+        br#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"message":"sixteen bytes ok"}}}"#;
+    let client = Client::new(&server(0)).era(Era::V2025_11_25);
+    let session = client.open().expect("a session").parse().expect("a header's value");
+    let version = HeaderValue::from_static("2025-11-25");
+    let headers = [("mcp-session-id", session), ("mcp-protocol-version", version)];
+    let headers = headers.into_iter().map(|(name, value)| (HeaderName::from_static(name), value)).collect();
+    let (allocations, bytes) = cost(&client, &headers, BODY);
+    eprintln!("one echo in a session: {allocations} allocations, {bytes} bytes");
+    assert!(allocations <= 20, "{allocations} allocations");
+    assert!(bytes <= 4096, "{bytes} bytes");
 }
