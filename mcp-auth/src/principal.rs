@@ -127,7 +127,7 @@ impl Principal {
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
         // With its length before it, no issuer and subject read as another pair.
-        let issuer = self.issuer().map_or((0, ""), |issuer| (issuer.len() + 1, issuer));
+        let issuer = self.issuer().map_or((0, ""), |issuer| (issuer.len() as u64 + 1, issuer));
         let facts = [&issuer.0.to_le_bytes(), issuer.1.as_bytes(), self.subject().as_bytes()].concat();
         let hash = Sha256::digest(&facts).expect("SHA-256 takes 2^61 bytes");
         let mut digest = [0; 32];

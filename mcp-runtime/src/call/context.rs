@@ -33,23 +33,23 @@ impl Capability {
 
 /// A set of [`Capability`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Capabilities(u8);
+pub(crate) struct Capabilities(u32);
 
 impl Capabilities {
     pub(crate) fn insert(&mut self, capability: Capability) {
-        self.0 |= 1 << capability as u8;
+        self.0 |= 1 << capability as u32;
     }
 
     pub(crate) fn contains(self, capability: Capability) -> bool {
-        self.0 & (1 << capability as u8) != 0
+        self.0 & (1 << capability as u32) != 0
     }
 
     /// A bit for each, as it is written into sealed statements: the order of [`Capability`] must not change.
-    pub(crate) fn bits(self) -> u8 {
+    pub(crate) fn bits(self) -> u32 {
         self.0
     }
 
-    pub(crate) fn from_bits(bits: u8) -> Self {
+    pub(crate) fn from_bits(bits: u32) -> Self {
         Self(bits)
     }
 }

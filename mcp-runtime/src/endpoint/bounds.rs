@@ -9,6 +9,8 @@ pub(crate) struct Bounds {
     pub(crate) max_result_bytes: usize,
     pub(crate) max_body_bytes: usize,
     pub(crate) max_concurrent_calls: usize,
+    /// Of legacy clients that left.
+    pub(crate) max_unattended_calls: usize,
     pub(crate) max_connections: usize,
     pub(crate) client_timeout: Duration,
     pub(crate) drain: Duration,
@@ -23,6 +25,7 @@ impl Default for Bounds {
             max_result_bytes: 1024 * 1024,
             max_body_bytes: 4 * 1024 * 1024,
             max_concurrent_calls: 1024,
+            max_unattended_calls: 256,
             max_connections: 4096,
             client_timeout: Duration::from_secs(30),
             drain: Duration::from_secs(10),

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use tokio::runtime::Handle;
-use tokio_util::sync::CancellationToken;
+use tokio::sync::Semaphore;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use super::Endpoint;
 use super::in_flight::Registration;
-use crate::call::{Event, Running, ToolResult};
+use crate::call::{Event, Running};
 use crate::protocol::{self, Era};
 
 /// A tool at work, and how its end is written.
@@ -19,7 +20,7 @@ use crate::protocol::{self, Era};
 pub(crate) struct Call {
     /// `None` once it has ended.
     pub(super) running: Option<Running>,
-    pub(super) id: Box<str>,
+    pub(super) id: Arc<str>,
     pub(super) era: Era,
     pub(super) endpoint: Arc<Endpoint>,
     /// Where its client may cancel it by a message.
@@ -44,19 +45,21 @@ impl Call {
     /// The next thing to tell the client. After an answer or a cancellation, never again.
     pub(crate) async fn next(&mut self) -> Said {
         let Some(running) = &mut self.running else { return std::future::pending().await };
-        let Some(event) = unless_cancelled(running, self.registration.as_ref()).await else {
+        loop {
+            let result = match unless_cancelled(running, self.registration.as_ref()).await {
+                Some(Event::Done(result)) => result,
+                Some(Event::Progress(progress)) => match running.context().progress_token() {
+                    Some(token) => return Said::Progress(protocol::progress(token, &progress)),
+                    // Only what a client gave a token for is reported.
+                    None => continue,
+                },
+                None => {
+                    self.end();
+                    return Said::Cancelled;
+                }
+            };
             self.end();
-            return Said::Cancelled;
-        };
-        match event {
-            // Only what a client gave a token for is reported.
-            Event::Progress(progress) => Said::Progress(
-                running.context().progress_token().map(|token| protocol::progress(token, &progress)).unwrap_or_default(),
-            ),
-            Event::Done(result) => {
-                self.end();
-                Said::Answer(self.endpoint.renderer.tool_result(&self.id, self.era, &result))
-            }
+            return Said::Answer(self.endpoint.renderer.tool_result(&self.id, self.era, &result));
         }
     }
 
@@ -82,47 +85,70 @@ async fn unless_cancelled(running: &mut Running, registration: Option<&Registrat
 
 impl Drop for Call {
     fn drop(&mut self) {
-        if self.outlives_client
-            && let Some(running) = self.running.take()
-        {
-            self.endpoint.unattended.adopt(running, self.registration.take());
+        if !self.outlives_client {
+            return;
+        }
+        let Some(running) = self.running.take() else { return };
+        let tool = running.context().tool_name();
+        let rest = Self {
+            running: Some(running),
+            id: Arc::clone(&self.id),
+            era: self.era,
+            endpoint: Arc::clone(&self.endpoint),
+            registration: self.registration.take(),
+            outlives_client: false,
+        };
+        self.endpoint.unattended.adopt(tool, attend(rest, tool));
+    }
+}
+
+async fn attend(mut call: Call, tool: &'static str) {
+    loop {
+        match call.next().await {
+            Said::Progress(_) => {}
+            Said::Answer(_) => {
+                return tracing::info!(target: "mcp_runtime::tool", tool, "call ended; its client had gone, nobody reads the answer");
+            }
+            Said::Cancelled => {
+                return tracing::info!(target: "mcp_runtime::tool", tool, "call cancelled; its client had gone before");
+            }
         }
     }
 }
 
-/// Calls that go on without a client.
-#[derive(Debug, Default)]
+/// Work that goes on without a client.
+#[derive(Debug)]
 pub(crate) struct Unattended {
     tasks: TaskTracker,
+    /// A client must hold a connection for each call; without this bound, one that leaves would hold calls for nothing.
+    places: Arc<Semaphore>,
     /// Cancelled when the server waits for them no longer.
     abandoned: CancellationToken,
 }
 
 impl Unattended {
-    fn adopt(&self, mut running: Running, registration: Option<Registration>) {
+    pub(super) fn new(most: usize) -> Self {
+        Self { tasks: TaskTracker::new(), places: Arc::new(Semaphore::new(most)), abandoned: CancellationToken::new() }
+    }
+
+    pub(super) fn adopt(&self, tool: &'static str, work: impl Future<Output = ()> + Send + 'static) {
         // Without a runtime nothing could drive it on.
         let Ok(runtime) = Handle::try_current() else { return };
-        let abandoned = self.abandoned.clone();
-        let tool = running.context().tool_name();
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+            return tracing::warn!(target: "mcp_runtime::tool", tool, "call cancelled: its client is gone, and too many others go on without theirs");
+        };
         tracing::debug!(target: "mcp_runtime::tool", tool, "the client is gone; the call goes on");
-        let ended = async move {
-            loop {
-                let event = tokio::select! {
-                    event = unless_cancelled(&mut running, registration.as_ref()) => event,
-                    () = abandoned.cancelled() => return tracing::warn!(target: "mcp_runtime::tool", tool, "call without a client dropped: the server stops"),
-                };
-                match event {
-                    Some(Event::Progress(_)) => {}
-                    Some(Event::Done(ToolResult { is_error, .. })) => {
-                        return tracing::info!(target: "mcp_runtime::tool", tool, is_error, "call ended; its client had gone, nobody reads the answer");
-                    }
-                    None => {
-                        return tracing::info!(target: "mcp_runtime::tool", tool, "call cancelled; its client had gone before");
-                    }
+        let abandoned = self.abandoned.clone();
+        let attended = async move {
+            let _place = place;
+            tokio::select! {
+                () = work => {}
+                () = abandoned.cancelled() => {
+                    tracing::warn!(target: "mcp_runtime::tool", tool, "call without a client dropped: the server stops");
                 }
             }
         };
-        self.tasks.spawn_on(ended, &runtime);
+        self.tasks.spawn_on(attended, &runtime);
     }
 
     /// Waits until the last of them has ended.
@@ -131,10 +157,15 @@ impl Unattended {
         self.tasks.wait().await;
     }
 
-    /// Drops those that still run.
+    /// Drops those that still run, and all that come later.
     pub(crate) fn abandon(&self) -> usize {
         let left = self.tasks.len();
         self.abandoned.cancel();
         left
+    }
+
+    /// Abandons them when it is dropped.
+    pub(crate) fn guard(&self) -> DropGuard {
+        self.abandoned.clone().drop_guard()
     }
 }

@@ -1,6 +1,7 @@
 //! Requests that their clients may cancel by naming their id.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -22,7 +23,7 @@ pub(crate) struct InFlight {
 }
 
 /// The id as JSON text: `1` and `"1"` are two.
-type Key = (Scope, Box<str>);
+type Key = (Scope, Arc<str>);
 
 /// A call's entry, for as long as the call runs.
 #[derive(Debug)]
@@ -35,8 +36,8 @@ pub(crate) struct Registration {
 
 impl InFlight {
     /// Clients that use an id twice at once are wrong, but each call still gets an entry and an answer of its own.
-    pub(crate) fn register(self: &Arc<Self>, scope: Scope, id: &str) -> Registration {
-        let key = (scope, Box::from(id));
+    pub(crate) fn register(self: &Arc<Self>, scope: Scope, id: Arc<str>) -> Registration {
+        let key = (scope, id);
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let cancelled = CancellationToken::new();
         self.lock().entry(key.clone()).or_default().push((number, cancelled.clone()));
@@ -45,7 +46,7 @@ impl InFlight {
 
     /// Cancels what runs under this id; false if nothing does.
     pub(crate) fn cancel(&self, scope: Scope, id: &str) -> bool {
-        let calls = self.lock().get(&(scope, Box::from(id))).cloned().unwrap_or_default();
+        let calls = self.lock().get(&(scope, Arc::from(id))).cloned().unwrap_or_default();
         calls.iter().for_each(|(_, cancelled)| cancelled.cancel());
         !calls.is_empty()
     }
@@ -67,10 +68,10 @@ impl InFlight {
 impl Drop for Registration {
     fn drop(&mut self) {
         let mut calls = self.among.lock();
-        if let Some(same) = calls.get_mut(&self.key) {
-            same.retain(|(number, _)| *number != self.number);
-            if same.is_empty() {
-                calls.remove(&self.key);
+        if let Entry::Occupied(mut same) = calls.entry(self.key.clone()) {
+            same.get_mut().retain(|(number, _)| *number != self.number);
+            if same.get().is_empty() {
+                same.remove();
             }
         }
     }
@@ -84,8 +85,9 @@ mod tests {
     fn an_id_is_cancelled_within_its_scope_and_forgotten_with_its_call() {
         let calls = Arc::new(InFlight::default());
         let (here, there) = (Scope::Session([1; 24]), Scope::Session([2; 24]));
-        let (one, same, other) = (calls.register(here, "1"), calls.register(here, "1"), calls.register(there, "1"));
-        let text = calls.register(here, "\"1\"");
+        let (one, same, other) =
+            (calls.register(here, "1".into()), calls.register(here, "1".into()), calls.register(there, "1".into()));
+        let text = calls.register(here, "\"1\"".into());
         assert!(!calls.cancel(Scope::Pipe, "1") && !calls.cancel(here, "2"));
         assert!(calls.cancel(here, "1"));
         assert!(one.cancelled.is_cancelled() && same.cancelled.is_cancelled());

@@ -1,21 +1,15 @@
 //! Clients that open with `initialize`: how they are known again, and what only they have.
 
-use std::sync::Arc;
-
 use http::{HeaderMap, StatusCode};
 use mcp_auth::Principal;
 
-use super::batch::Batch;
 use super::carrier::{Carrier, Head};
 use super::in_flight::Scope;
-use super::{Endpoint, Reply, busy, internal, ok, refused};
+use super::{Endpoint, Reply, Terms, busy, internal, ok};
 use crate::call::Capabilities;
-use crate::protocol::legacy::{Client, no_session};
-use crate::protocol::{Code, Era, Incoming, Refusal, Wire, invalid, session_id, wire_of};
+use crate::protocol::legacy::{Client, Opening, no_session, read};
+use crate::protocol::{Code, Era, Incoming, Message, Refusal, Wire, session_id, wire_of};
 use crate::session::{Full, Session, Sessions};
-
-/// More messages in one batch are refused: an answer may be far longer than its question.
-const MAX_BATCH: usize = 50;
 
 /// How clients are served that open with `initialize`.
 #[derive(Debug)]
@@ -25,22 +19,54 @@ pub(crate) enum Legacy {
     Refused,
 }
 
+/// A legacy client, as far as a message's carrier tells.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer {
+    /// `None` before it opened.
+    pub(super) client: Option<Client>,
+    /// The revision that it names in a header.
+    named: Option<Era>,
+    session: Option<Session>,
+}
+
 impl Endpoint {
-    /// The legacy client that sent this, if it opened before, and the scope of its ids.
-    pub(super) fn client(&self, head: &Head, named: Option<Era>) -> Result<Option<(Client, Option<Scope>)>, Refusal> {
-        match (&head.carrier, &self.legacy) {
-            (_, Legacy::Refused) => Ok(None),
-            (Carrier::Pipe(pipe), _) => Ok(pipe.client().map(|client| (client, head.carrier.scope()))),
+    /// Who sent this.
+    pub(super) fn peer(&self, head: &Head, named: Option<Era>) -> Result<Peer, Refusal> {
+        let mut session = None;
+        let client = match (&head.carrier, &self.legacy) {
+            (_, Legacy::Refused) => None,
+            (Carrier::Pipe(pipe), _) => pipe.client(),
             (Carrier::Http(headers), Legacy::Sessions(sessions)) => {
-                let session = session(sessions, headers, head.principal.as_ref())?;
-                Ok(session.map(|session| (session.client, Some(Scope::Session(session.key)))))
+                session = find(sessions, headers, head.principal.as_ref())?;
+                session.map(|session| session.client)
             }
             // Nothing is known of such a client; the revision without the header is meant where there is none.
             (Carrier::Http(_), Legacy::Sessionless) => {
-                let era = named.unwrap_or(Era::V2025_03_26);
-                Ok(Some((Client { era, capabilities: Capabilities::default() }, None)))
+                Some(Client { era: named.unwrap_or(Era::V2025_03_26), capabilities: Capabilities::default() })
             }
-        }
+        };
+        Ok(Peer { client, named, session })
+    }
+
+    pub(super) fn read_legacy<'a>(
+        &self,
+        head: &Head,
+        peer: Peer,
+        message: Incoming<'a>,
+    ) -> Result<(Terms, Message<'a>), Refusal> {
+        let era = peer.client.map(|client| client.era).or(peer.named).unwrap_or(Era::NEWEST_LEGACY);
+        let scope = peer.session.map(|session| Scope::Session(session.key)).or(head.carrier.scope());
+        let terms = Terms { era, scope, session: peer.session };
+        let opening = match head.carrier {
+            Carrier::Http(_) => Opening::Session { named: peer.named },
+            Carrier::Pipe(_) => Opening::Handshake,
+        };
+        Ok((terms, read(message, peer.client, opening, !self.catalog.is_empty())?))
+    }
+
+    /// As a client that did not open, since it is about to: who opens anew is not held to what it opened before.
+    pub(super) fn newcomer(named: Option<Era>) -> Peer {
+        Peer { client: None, named, session: None }
     }
 
     pub(super) fn open(&self, head: &Head, id: &str, client: Client) -> Result<Reply, Refusal> {
@@ -71,66 +97,34 @@ impl Endpoint {
         self.has_sessions() && !matches!(wire_of(headers), Ok(Wire::Modern))
     }
 
-    /// Ends the session that a legacy client names.
+    /// Ends the session that a legacy client names, and the calls in it.
     pub(crate) fn end_session(&self, headers: &HeaderMap, principal: Option<&Principal>) -> Result<(), Refusal> {
-        wire_of(headers)?;
+        wire_of(headers).map_err(Refusal::without_modern_code)?;
         let Legacy::Sessions(sessions) = &self.legacy else { return Err(no_session()) };
-        let session = session(sessions, headers, principal)?.ok_or_else(no_session)?;
-        self.in_flight.cancel_all(Scope::Session(session.key));
+        let session = find(sessions, headers, principal)?.ok_or_else(no_session)?;
         sessions.end(&session).map_err(|Full| {
             tracing::warn!(target: "mcp_runtime::server", "no room to remember another ended session");
             busy()
-        })
+        })?;
+        self.in_flight.cancel_all(Scope::Session(session.key));
+        Ok(())
     }
 
-    /// Only the first revision has batches, and a body says nothing of a batch's revision: its session or header does.
-    pub(super) fn answer_batch(self: &Arc<Self>, head: &Head, texts: &[&str]) -> Result<Reply, Refusal> {
-        if self.batch_era(head)? != Some(Era::V2025_03_26) {
-            return Err(invalid("batches are not part of this protocol version, send one message per request"));
+    /// Was the session ended since the message was read?
+    pub(super) fn has_ended(&self, session: Option<Session>) -> bool {
+        match (&self.legacy, session) {
+            (Legacy::Sessions(sessions), Some(session)) => sessions.has_ended(&session),
+            _ => false,
         }
-        if texts.is_empty() || texts.len() > MAX_BATCH {
-            return Err(invalid(&format!("a batch has 1 to {MAX_BATCH} messages")));
-        }
-        let messages: Vec<_> = texts.iter().map(|text| Incoming::parse(text)).collect();
-        for message in messages.iter().flatten() {
-            let fault = match message {
-                Incoming::Asked { method, .. } if method == "initialize" => "initialize can not be part of a batch",
-                message if message.claims_a_version() => "a message with a version in its _meta can not be part of a batch",
-                _ => continue,
-            };
-            return Err(invalid(fault));
-        }
-        let mut batch = Batch::default();
-        for message in messages {
-            let reply = message
-                .and_then(|message| self.read(head, message, Wire::Legacy(None)))
-                .and_then(|(terms, message)| self.carry_out(head.clone(), terms, message));
-            match reply.unwrap_or_else(|refusal| refused(&refusal)) {
-                Reply::Accepted | Reply::Batch(_) => {}
-                Reply::Json { body, .. } | Reply::Opened { body, .. } | Reply::Challenge { body, .. } => batch.answer(body),
-                Reply::Call(call) => batch.call(call),
-            }
-        }
-        Ok(if batch.is_empty() { Reply::Accepted } else { Reply::Batch(batch) })
-    }
-
-    fn batch_era(&self, head: &Head) -> Result<Option<Era>, Refusal> {
-        let named = match &head.carrier {
-            Carrier::Http(headers) => match wire_of(headers)? {
-                Wire::Legacy(named) => named,
-                Wire::Modern => return Ok(Some(Era::V2026_07_28)),
-            },
-            Carrier::Pipe(_) => None,
-        };
-        Ok(self.client(head, named)?.map(|(client, _)| client.era))
     }
 }
 
 /// The session that the headers name. One that is not there, or not this caller's, is not found (MCP 2025-11-25, "Session
-/// Management").
-fn session(sessions: &Sessions, headers: &HeaderMap, principal: Option<&Principal>) -> Result<Option<Session>, Refusal> {
+/// Management"); why, only the log says.
+fn find(sessions: &Sessions, headers: &HeaderMap, principal: Option<&Principal>) -> Result<Option<Session>, Refusal> {
     let Some(id) = session_id(headers)? else { return Ok(None) };
-    let found = sessions.find(id, principal);
-    let gone = || Refusal::new(StatusCode::NOT_FOUND, Code::InvalidRequest, "Session not found; send initialize for a new one");
-    found.map(Some).ok_or_else(gone)
+    sessions.find(id, principal).map(Some).map_err(|reason| {
+        tracing::info!(target: "mcp_runtime::server", %reason, "a session was not found");
+        Refusal::new(StatusCode::NOT_FOUND, Code::InvalidRequest, "Session not found; send initialize for a new one")
+    })
 }

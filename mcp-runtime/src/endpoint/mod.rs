@@ -17,6 +17,7 @@ use tokio::sync::{Semaphore, SemaphorePermit, TryAcquireError};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::legacy::Legacy;
+use crate::session::Session;
 pub(crate) use batch::Batch;
 pub(crate) use bounds::Bounds;
 pub(crate) use call::{Call, Said, Unattended};
@@ -26,8 +27,8 @@ pub(crate) use origins::{Origins, PublicUrl};
 
 use crate::call::{CallState, Context, RawArguments, RequestMeta, Running, States, ToolResult};
 use crate::catalog::{Catalog, Entry};
-use crate::protocol::legacy::{Client, Opening};
-use crate::protocol::{Body, Code, Era, Incoming, Message, Method, Refusal, Renderer, Wire, check_parameters, classify, modern};
+use crate::protocol::legacy::{Client, refuse};
+use crate::protocol::{Code, Era, Incoming, Message, Method, Refusal, Renderer, Wire, check_parameters, classify, modern};
 
 const KIB: usize = 1024;
 const SMALL_BODY: usize = 64 * KIB;
@@ -89,6 +90,7 @@ struct Terms {
     era: Era,
     /// Within what its ids name its calls, so that it can cancel them.
     scope: Option<Scope>,
+    session: Option<Session>,
 }
 
 impl Endpoint {
@@ -111,7 +113,7 @@ impl Endpoint {
             legacy,
             calls,
             in_flight: Arc::default(),
-            unattended: Unattended::default(),
+            unattended: Unattended::new(bounds.max_unattended_calls),
             buffers,
             shutdown: CancellationToken::new(),
             access,
@@ -134,9 +136,9 @@ impl Endpoint {
 
     /// Answers what came, or starts the tools that will.
     pub(crate) fn answer(self: &Arc<Self>, head: Head, body: &[u8]) -> Reply {
-        let replied = match Body::read(body) {
-            Ok(Body::One(text)) => self.answer_one(head, text),
-            Ok(Body::Many(texts)) => self.answer_batch(&head, &texts),
+        let replied = match text_of(body) {
+            Ok(text) if text.trim_ascii_start().starts_with('[') => self.answer_batch(head, text),
+            Ok(text) => self.answer_one(head, text),
             Err(refusal) => Err(refusal),
         };
         replied.unwrap_or_else(|refusal| refused(&refusal))
@@ -151,34 +153,24 @@ impl Endpoint {
 
     /// Reads a message in its own era's terms.
     fn read<'a>(&self, head: &Head, message: Incoming<'a>, wire: Wire) -> Result<(Terms, Message<'a>), Refusal> {
-        let has_tools = !self.catalog.is_empty();
-        let scope = head.carrier.scope();
+        let modern = Terms { era: Era::V2026_07_28, scope: head.carrier.scope(), session: None };
         let named = match wire {
             // On a pipe there is nobody to refuse it to: an error would answer an answer.
-            _ if scope.is_some() && matches!(message, Incoming::Response) => {
-                return Ok((Terms { era: Era::V2026_07_28, scope }, Message::Ignored));
-            }
+            _ if modern.scope.is_some() && matches!(message, Incoming::Response) => return Ok((modern, Message::Ignored)),
             Wire::Modern => {
-                let message = modern::read(message, head.carrier.headers(), has_tools)?;
-                return Ok((Terms { era: Era::V2026_07_28, scope }, message));
+                let message = modern::read(message, head.carrier.headers(), !self.catalog.is_empty())?;
+                return Ok((modern, message));
             }
             Wire::Legacy(named) => named,
         };
-        let era = named.unwrap_or(Era::NEWEST_LEGACY);
         if matches!(self.legacy, Legacy::Refused) {
-            return Ok((Terms { era, scope }, crate::protocol::legacy::refuse(message)?));
+            return Ok((modern, refuse(message)?));
         }
-        // Who opens anew is not held to what it opened before.
-        let client = match &message {
-            Incoming::Asked { id: Some(_), method, .. } if method == "initialize" => None,
-            other => self.client(head, named).map_err(|refusal| refusal.with_id(other.id()))?,
+        let peer = match &message {
+            Incoming::Asked { id: Some(_), method, .. } if method == "initialize" => Self::newcomer(named),
+            other => self.peer(head, named).map_err(|refusal| refusal.with_id(other.id()))?,
         };
-        let terms = client.map_or(Terms { era, scope }, |(client, scope)| Terms { era: client.era, scope });
-        let opening = match head.carrier {
-            Carrier::Http(_) => Opening::Session { named },
-            Carrier::Pipe(_) => Opening::Handshake,
-        };
-        Ok((terms, crate::protocol::legacy::read(message, client.map(|(client, _)| client), opening, has_tools)?))
+        self.read_legacy(head, peer, message)
     }
 
     fn carry_out(self: &Arc<Self>, head: Head, terms: Terms, message: Message<'_>) -> Result<Reply, Refusal> {
@@ -260,11 +252,19 @@ impl Endpoint {
         });
         let arguments = RawArguments::new(definition.name, arguments, &entry.enforced);
         let running = Running::start(context, entry.limits, |context| (definition.call)(context, arguments));
+        let id = Arc::from(id);
+        let registration = terms.scope.map(|scope| self.in_flight.register(scope, Arc::clone(&id)));
+        if let Some(registration) = &registration
+            && self.has_ended(terms.session)
+        {
+            // Its session ended before it could be found there.
+            registration.cancelled.cancel();
+        }
         Ok(Reply::Call(Call {
             running: Some(running),
-            id: id.into(),
+            registration,
+            id,
             era: terms.era,
-            registration: terms.scope.map(|scope| self.in_flight.register(scope, id)),
             outlives_client: over_http && terms.era.is_legacy(),
             endpoint: Arc::clone(self),
         }))
@@ -274,6 +274,10 @@ impl Endpoint {
         let meant = self.catalog.closest(name, principal).map(|name| format!("; did you mean {name}?")).unwrap_or_default();
         Refusal::params(format!("No tool named {}{meant}", crate::protocol::printable(name)))
     }
+}
+
+fn text_of(body: &[u8]) -> Result<&str, Refusal> {
+    std::str::from_utf8(body).map_err(|_| Refusal::bad(Code::ParseError, "The message is not UTF-8"))
 }
 
 fn busy() -> Refusal {

@@ -36,29 +36,6 @@ pub(crate) enum Method<'a> {
     CallTool { name: Cow<'a, str>, arguments: Option<&'a str> },
 }
 
-/// The text of a body: one message, or a batch of them.
-#[derive(Debug)]
-pub(crate) enum Body<'a> {
-    One(&'a str),
-    /// Each one as JSON text.
-    Many(Vec<&'a str>),
-}
-
-impl<'a> Body<'a> {
-    pub(crate) fn read(body: &'a [u8]) -> Result<Self, Refusal> {
-        let Ok(text) = std::str::from_utf8(body) else {
-            return Err(Refusal::bad(Code::ParseError, "The message is not UTF-8"));
-        };
-        if !text.trim_ascii_start().starts_with('[') {
-            return Ok(Self::One(text));
-        }
-        match serde_json::from_str::<Vec<&RawValue>>(text) {
-            Ok(messages) => Ok(Self::Many(messages.into_iter().map(RawValue::get).collect())),
-            Err(_) => Err(Refusal::bad(Code::ParseError, "The message is not valid JSON")),
-        }
-    }
-}
-
 /// A message in JSON-RPC's terms.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "nearly every message asks, and it is moved twice")]

@@ -190,9 +190,12 @@ impl Server {
             let value = limits.max_buffered_bytes.to_string();
             problems.push(Problem::setting("max_buffered_bytes", &value, "at least `max_body_bytes`"));
         }
-        // What the semaphores behind these two can count.
-        for (name, value) in [("max_concurrent_calls", limits.max_concurrent_calls), ("max_connections", limits.max_connections)]
-        {
+        // What the semaphores behind these can count.
+        for (name, value) in [
+            ("max_concurrent_calls", limits.max_concurrent_calls),
+            ("max_unattended_calls", limits.max_unattended_calls),
+            ("max_connections", limits.max_connections),
+        ] {
             if value > tokio::sync::Semaphore::MAX_PERMITS {
                 problems.push(Problem::setting(name, &value.to_string(), "a number that fits into 60 bits"));
             }

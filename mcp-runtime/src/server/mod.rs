@@ -211,9 +211,17 @@ impl Server {
         self
     }
 
-    /// How many calls may run at the same time; further ones are answered with 503. Default: 1024.
+    /// How many calls may run at the same time; further ones are answered with 503, legacy clients with an
+    /// error. Default: 1024.
     pub fn max_concurrent_calls(mut self, calls: usize) -> Self {
         self.limits.max_concurrent_calls = calls;
+        self
+    }
+
+    /// How many calls may go on at the same time for legacy clients that lost their connection; further ones end with it. Default:
+    /// 256.
+    pub fn max_unattended_calls(mut self, calls: usize) -> Self {
+        self.limits.max_unattended_calls = calls;
         self
     }
 

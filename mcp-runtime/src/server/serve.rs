@@ -28,7 +28,8 @@ impl Handle {
         Self { shutdown }
     }
 
-    /// Tells the server to stop. Further calls are answered with 503; running ones may end. [`Bound::run`] takes no new
+    /// Tells the server to stop. Further calls are answered with 503, those of legacy clients
+    /// with an error; running ones may end. [`Bound::run`] takes no new
     /// connections, waits for as long as the drain timeout says, and returns; a router that was merged leaves that to its host.
     pub fn shutdown(&self) {
         self.shutdown.cancel();
@@ -121,6 +122,8 @@ impl Bound {
         let places = Arc::new(Semaphore::new(bounds.max_connections));
         // Dropped when `run` is, and with it every connection.
         let mut connections = JoinSet::new();
+        // Before them, so that the calls which they leave behind end as well.
+        let _abandon = built.endpoint.unattended.guard();
         loop {
             let place = tokio::select! {
                 place = Arc::clone(&places).acquire_owned() => place,

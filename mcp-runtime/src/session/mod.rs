@@ -6,6 +6,7 @@
 
 mod ended;
 
+use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use mcp_auth::{Principal, Seal, SealError};
@@ -19,6 +20,9 @@ pub(crate) use ended::Full;
 /// A session's name inside the server: unique, as its nonce is.
 pub(crate) type SessionKey = [u8; 24];
 
+/// The digest of the principal that opened a session; an anonymous caller has none.
+type Owner = Option<[u8; 32]>;
+
 #[derive(Debug)]
 pub(crate) struct Sessions {
     seal: Seal,
@@ -31,13 +35,34 @@ pub(crate) struct Sessions {
 pub(crate) struct Session {
     pub(crate) key: SessionKey,
     pub(crate) client: Client,
+    owner: Owner,
     /// In seconds since 1970.
     expires: u64,
 }
 
-/// The sealed statement: one byte of revision, one of capabilities, one that says whether the caller is known, the caller's
-/// digest, then the times of issue and expiry in seconds since 1970.
-const STATEMENT: usize = 3 + 32 + 8 + 8;
+/// Why an id names no session. For the log: a stranger is not told which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoSession {
+    Sealed,
+    Foreign,
+    Expired,
+    Ended,
+}
+
+impl fmt::Display for NoSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sealed => "no key here opens its id; do all instances have the same sealing keys and the same public URL?",
+            Self::Foreign => "another caller opened it",
+            Self::Expired => "it has expired",
+            Self::Ended => "its client ended it",
+        })
+    }
+}
+
+/// The length of a statement: one byte of revision, four of capabilities, one that says whether the caller is known, the
+/// caller's digest, then the times of issue and expiry in seconds since 1970. Numbers have their lowest byte first.
+const STATEMENT: usize = 1 + 4 + 1 + 32 + 8 + 8;
 
 impl Sessions {
     pub(crate) fn new(seal: Seal, lifetime: Duration) -> Self {
@@ -46,55 +71,78 @@ impl Sessions {
 
     /// The id of a new session: visible ASCII of less than 512 bytes.
     pub(crate) fn begin(&self, client: Client, principal: Option<&Principal>) -> Result<String, SealError> {
-        self.begin_at(client, principal, now())
+        self.seal.seal(&self.statement(client, principal, now()))
     }
 
-    fn begin_at(&self, client: Client, principal: Option<&Principal>, now: u64) -> Result<String, SealError> {
+    fn statement(&self, client: Client, principal: Option<&Principal>, now: u64) -> [u8; STATEMENT] {
         let mut statement = [0; STATEMENT];
-        statement[0] = client.era as u8;
-        statement[1] = client.capabilities.bits();
-        statement[2..35].copy_from_slice(&owner(principal));
-        statement[35..43].copy_from_slice(&now.to_le_bytes());
-        statement[43..].copy_from_slice(&now.saturating_add(self.lifetime.as_secs()).to_le_bytes());
-        self.seal.seal(&statement)
+        statement[0] = sealed_era(client.era);
+        statement[1..5].copy_from_slice(&client.capabilities.bits().to_le_bytes());
+        if let Some(principal) = principal {
+            statement[5] = 1;
+            statement[6..38].copy_from_slice(&principal.digest());
+        }
+        statement[38..46].copy_from_slice(&now.to_le_bytes());
+        statement[46..].copy_from_slice(&now.saturating_add(self.lifetime.as_secs()).to_le_bytes());
+        statement
     }
 
-    /// The session of this id, if it is one of ours, of this caller, and neither expired nor ended. A stranger is not told
-    /// which.
-    pub(crate) fn find(&self, id: &str, principal: Option<&Principal>) -> Option<Session> {
+    /// The session of this id, if it is one of ours, of this caller, and neither expired nor ended.
+    pub(crate) fn find(&self, id: &str, principal: Option<&Principal>) -> Result<Session, NoSession> {
         self.find_at(id, principal, now())
     }
 
-    fn find_at(&self, id: &str, principal: Option<&Principal>, now: u64) -> Option<Session> {
+    fn find_at(&self, id: &str, principal: Option<&Principal>, now: u64) -> Result<Session, NoSession> {
+        let session = self.open(id).ok_or(NoSession::Sealed)?;
+        if session.owner != principal.map(Principal::digest) {
+            return Err(NoSession::Foreign);
+        }
+        if session.expires <= now {
+            return Err(NoSession::Expired);
+        }
+        if self.has_ended(&session) { Err(NoSession::Ended) } else { Ok(session) }
+    }
+
+    fn open(&self, id: &str) -> Option<Session> {
         let opened = self.seal.open(id)?;
-        let statement: &[u8; STATEMENT] = opened.statement.as_slice().try_into().ok()?;
-        let [era, capabilities, rest @ ..] = statement;
-        let (sealed_owner, times) = rest.split_first_chunk::<33>()?;
-        let (issued, expires) = times.split_first_chunk::<8>()?;
-        let (issued, expires) = (u64::from_le_bytes(*issued), u64::from_le_bytes(expires.try_into().ok()?));
-        // A lifetime that was shortened since counts at once.
-        let expires = expires.min(issued.saturating_add(self.lifetime.as_secs()));
-        let era = Era::LEGACY.into_iter().find(|legacy| *legacy as u8 == *era)?;
-        let session =
-            Session { key: opened.id, client: Client { era, capabilities: Capabilities::from_bits(*capabilities) }, expires };
-        let valid = now < expires && *sealed_owner == owner(principal) && !self.ended.contains(&session);
-        valid.then_some(session)
+        let statement = <&[u8; STATEMENT]>::try_from(opened.statement.as_slice()).ok()?;
+        let (&[era], rest) = statement.split_first_chunk()?;
+        let (&capabilities, rest) = rest.split_first_chunk()?;
+        let (&[known], rest) = rest.split_first_chunk()?;
+        let (&digest, rest) = rest.split_first_chunk()?;
+        let (&issued, expires) = rest.split_first_chunk()?;
+        let expires = u64::from_le_bytes(expires.try_into().ok()?);
+        Some(Session {
+            key: opened.id,
+            client: Client {
+                era: Era::LEGACY.into_iter().find(|legacy| sealed_era(*legacy) == era)?,
+                capabilities: Capabilities::from_bits(u32::from_le_bytes(capabilities)),
+            },
+            owner: (known == 1).then_some(digest),
+            // A lifetime that was shortened since counts at once.
+            expires: expires.min(u64::from_le_bytes(issued).saturating_add(self.lifetime.as_secs())),
+        })
     }
 
     /// Ends a session before its time.
     pub(crate) fn end(&self, session: &Session) -> Result<(), Full> {
         self.ended.insert(session, now())
     }
+
+    /// Was it ended before its time?
+    pub(crate) fn has_ended(&self, session: &Session) -> bool {
+        self.ended.contains(session)
+    }
 }
 
-/// An anonymous caller is somebody else than every known one.
-fn owner(principal: Option<&Principal>) -> [u8; 33] {
-    let mut owner = [0; 33];
-    if let Some(principal) = principal {
-        owner[0] = 1;
-        owner[1..].copy_from_slice(&principal.digest());
+/// How statements name a revision. Other instances read it, older and newer ones among them: these numbers never change.
+fn sealed_era(era: Era) -> u8 {
+    match era {
+        Era::V2025_03_26 => 0,
+        Era::V2025_06_18 => 1,
+        Era::V2025_11_25 => 2,
+        Era::V2026_07_28 => 3,
     }
-    owner
 }
 
 /// In seconds since 1970.
@@ -125,35 +173,48 @@ mod tests {
         Client { era: Era::V2025_06_18, capabilities }
     }
 
+    fn begin_at(sessions: &Sessions, principal: Option<&Principal>, now: u64) -> String {
+        sessions.seal.seal(&sessions.statement(client(), principal, now)).expect("an id")
+    }
+
     #[test]
     fn an_id_carries_all_that_the_handshake_settled() {
         let (keys, alice) = (keys(), Principal::user("alice").issued_by("https://a.example"));
-        let id = sessions(&keys, HOUR).begin_at(client(), Some(&alice), 1000).expect("an id");
+        let id = begin_at(&sessions(&keys, HOUR), Some(&alice), 1000);
         assert!(id.len() <= 512 && id.bytes().all(|b| (0x21..=0x7e).contains(&b)), "{id}");
         // Another instance, which never saw the handshake.
         let found = sessions(&keys, HOUR).find_at(&id, Some(&alice.scopes(["more"])), 1000 + HOUR - 1).expect("a session");
         assert_eq!(found.client, client());
     }
 
+    /// Instances of other versions read it, so it may only change together with the seal's purpose.
+    #[test]
+    fn the_form_of_a_statement_is_pinned() {
+        let statement = sessions(&keys(), 256).statement(client(), Some(&Principal::user("alice").issued_by("i")), 1);
+        let digest = "9a1da45f1153c5457c51d0605a6055a90e32d4d317b85293f558cb17a17cf371";
+        let hex: String = statement.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(hex, format!("010400000001{digest}01000000000000000101000000000000"));
+        let mut everything = Capabilities::default();
+        Capability::ALL.into_iter().for_each(|capability| everything.insert(capability));
+        assert_eq!(everything.bits(), 0b1111);
+    }
+
     #[test]
     fn foreign_forged_and_expired_ids_are_no_sessions() {
         let (keys, alice) = (keys(), Principal::user("alice"));
         let here = sessions(&keys, HOUR);
-        let id = here.begin_at(client(), Some(&alice), 1000).expect("an id");
+        let id = begin_at(&here, Some(&alice), 1000);
         for stranger in [None, Some(Principal::user("bob")), Some(Principal::user("alice").issued_by("x"))] {
-            assert_eq!(here.find_at(&id, stranger.as_ref(), 1000), None, "{stranger:?}");
+            assert_eq!(here.find_at(&id, stranger.as_ref(), 1000), Err(NoSession::Foreign), "{stranger:?}");
         }
-        assert_eq!(here.find_at(&id, Some(&alice), 1000 + HOUR), None, "expired");
-        assert_eq!(sessions(&keys, 60).find_at(&id, Some(&alice), 1060), None, "the lifetime was shortened");
-        assert_eq!(
-            sessions(&KeyRing::ephemeral().expect("randomness"), HOUR).find_at(&id, Some(&alice), 1000),
-            None,
-            "another key"
-        );
-        assert_eq!(here.find_at(&id[1..], Some(&alice), 1000), None, "forged");
-        let anonymous = here.begin_at(client(), None, 1000).expect("an id");
-        assert_eq!(here.find_at(&anonymous, Some(&alice), 1000), None);
-        assert!(here.find_at(&anonymous, None, 1000).is_some());
+        assert_eq!(here.find_at(&id, Some(&alice), 1000 + HOUR), Err(NoSession::Expired));
+        assert_eq!(sessions(&keys, 60).find_at(&id, Some(&alice), 1060), Err(NoSession::Expired), "the lifetime was shortened");
+        let elsewhere = sessions(&KeyRing::ephemeral().expect("randomness"), HOUR);
+        assert_eq!(elsewhere.find_at(&id, Some(&alice), 1000), Err(NoSession::Sealed), "another key");
+        assert_eq!(here.find_at(&id[1..], Some(&alice), 1000), Err(NoSession::Sealed), "forged");
+        let anonymous = begin_at(&here, None, 1000);
+        assert_eq!(here.find_at(&anonymous, Some(&alice), 1000), Err(NoSession::Foreign));
+        assert!(here.find_at(&anonymous, None, 1000).is_ok());
     }
 
     #[test]
@@ -162,7 +223,7 @@ mod tests {
         let (first, second) = (here.begin(client(), None).expect("an id"), here.begin(client(), None).expect("an id"));
         let session = here.find(&first, None).expect("a session");
         assert_eq!(here.end(&session), Ok(()));
-        assert_eq!(here.find(&first, None), None);
-        assert!(here.find(&second, None).is_some());
+        assert_eq!(here.find(&first, None), Err(NoSession::Ended));
+        assert!(here.find(&second, None).is_ok());
     }
 }

@@ -67,16 +67,8 @@ async fn answer<B: HttpBody<Data = Bytes> + Send + Unpin>(
     if parts.method == Method::OPTIONS && cors::is_preflight(&parts.headers) {
         return Ok(cors::preflight(endpoint));
     }
-    let may_delete = endpoint.may_end_sessions(&parts.headers);
-    if parts.method == Method::DELETE && may_delete {
-        let principal = authenticate(endpoint, &parts).await?;
-        return Ok(match endpoint.end_session(&parts.headers, principal.as_ref()) {
-            Ok(()) => empty(StatusCode::NO_CONTENT),
-            Err(refusal) => json(refusal.status, refusal.to_json()),
-        });
-    }
     if parts.method != Method::POST {
-        return Err(not_allowed(may_delete));
+        return other_method(endpoint, &parts).await;
     }
     let principal = authenticate(endpoint, &parts).await?;
     if !is_json(&parts.headers) {
@@ -97,6 +89,19 @@ async fn answer<B: HttpBody<Data = Bytes> + Send + Unpin>(
         Reply::Challenge { challenge, body } => challenged(&challenge, body),
         Reply::Call(call) => run(call, accepted.events).await,
         Reply::Batch(batch) => batch.answers().await.map_or_else(EventStream::without_events, |body| json(StatusCode::OK, body)),
+    })
+}
+
+/// A DELETE ends a session, where there are any.
+async fn other_method(endpoint: &Endpoint, parts: &Parts) -> Result<Response<ReplyBody>, Response<ReplyBody>> {
+    let may_delete = endpoint.may_end_sessions(&parts.headers);
+    if parts.method != Method::DELETE || !may_delete {
+        return Err(not_allowed(may_delete));
+    }
+    let principal = authenticate(endpoint, parts).await?;
+    Ok(match endpoint.end_session(&parts.headers, principal.as_ref()) {
+        Ok(()) => empty(StatusCode::NO_CONTENT),
+        Err(refusal) => json(refusal.status, refusal.to_json()),
     })
 }
 
