@@ -8,6 +8,7 @@ use axum::Router;
 use http::request::Parts;
 use http_call::{Answer, HttpCall, router};
 use mcp_runtime::prelude::*;
+use mcp_runtime::testing::{Client, Era};
 use mcp_runtime::{Authenticate, AuthenticateFuture, Error, Problem, Rejection, RejectionKind, Tool, Verdict};
 use serde_json::{Value, json};
 
@@ -79,10 +80,33 @@ fn call(tool: &str) -> HttpCall {
     HttpCall::tool(tool, json!({}))
 }
 
+/// The names in the list, which are the same in every revision.
 async fn names(server: &Router, call: HttpCall) -> Vec<String> {
-    let listed = call.send(server).await.json();
-    let tools = listed["result"]["tools"].as_array().expect("a list of tools").clone();
-    tools.iter().map(|tool| tool["name"].as_str().expect("a name").to_owned()).collect()
+    let mut lists = Vec::new();
+    for era in Era::ALL {
+        let listed = call.clone().send_in(era, server).await.json();
+        let tools = listed["result"]["tools"].as_array().expect("a list of tools").clone();
+        lists.push(tools.iter().map(|tool| tool["name"].as_str().expect("a name").to_owned()).collect());
+    }
+    lists.dedup();
+    assert_eq!(lists.len(), 1, "{lists:?}");
+    lists.remove(0)
+}
+
+/// Sends the request in every revision. Who may call what has no era: status, challenge and tool's answer must be the same;
+/// returned is the newest one's answer.
+async fn ask(call: HttpCall, server: &Router) -> Answer {
+    let newest = call.clone().send(server).await;
+    for era in Era::ALL {
+        let answer = call.clone().send_in(era, server).await;
+        let facts = |answer: &Answer| {
+            let body = answer.json();
+            let challenge = answer.header("www-authenticate").map(str::to_owned);
+            (answer.status, challenge, body["error"].clone(), body["result"]["content"].clone())
+        };
+        assert_eq!(facts(&answer), facts(&newest), "{era:?}");
+    }
+    newest
 }
 
 fn assert_challenge(answer: &Answer, status: u16, challenge: &str) {
@@ -94,10 +118,10 @@ fn assert_challenge(answer: &Answer, status: u16, challenge: &str) {
 
 #[tokio::test]
 async fn a_known_token_stands_for_its_caller() {
-    assert_eq!(call("whoami").token(READER).send(&closed()).await.tool_text(), r#"rob ["orders:read"] Bearer"#);
-    assert_eq!(call("whoami").token(NOBODY).send(&closed()).await.tool_text(), "nob [] Bearer");
+    assert_eq!(ask(call("whoami").token(READER), &closed()).await.tool_text(), r#"rob ["orders:read"] Bearer"#);
+    assert_eq!(ask(call("whoami").token(NOBODY), &closed()).await.tool_text(), "nob [] Bearer");
     for written in [format!("bearer {READER}"), format!("BEARER {READER}"), format!("Bearer   {READER} ")] {
-        assert_eq!(call("open").header("authorization", written).send(&closed()).await.tool_text(), "rob");
+        assert_eq!(ask(call("open").header("authorization", written), &closed()).await.tool_text(), "rob");
     }
 }
 
@@ -106,7 +130,7 @@ async fn without_a_token_the_challenge_has_no_error() {
     for call in
         [call("open"), call("purge_everything"), call("nothing"), HttpCall::list(), HttpCall::new("server/discover", json!({}))]
     {
-        let answer = call.send(&closed()).await;
+        let answer = ask(call, &closed()).await;
         assert_challenge(&answer, 401, "Bearer");
         assert_eq!(answer.json(), json!({ "error": "unauthorized" }));
     }
@@ -141,7 +165,7 @@ fn wrong_credentials() -> Vec<(Vec<u8>, u16, &'static str)> {
 #[tokio::test]
 async fn a_wrong_credential_is_challenged_with_its_fault() {
     for (credential, status, challenge) in wrong_credentials() {
-        let answer = call("open").header("authorization", &credential).send(&closed()).await;
+        let answer = ask(call("open").header("authorization", &credential), &closed()).await;
         assert_eq!(
             (answer.status, answer.header("www-authenticate")),
             (status, Some(challenge)),
@@ -153,9 +177,9 @@ async fn a_wrong_credential_is_challenged_with_its_fault() {
 
 #[tokio::test]
 async fn a_wrong_token_never_becomes_an_anonymous_call() {
-    assert_eq!(call("open").send(&half_open()).await.tool_text(), "anonymous");
+    assert_eq!(ask(call("open"), &half_open()).await.tool_text(), "anonymous");
     for (credential, status, challenge) in wrong_credentials() {
-        let answer = call("open").header("authorization", &credential).send(&half_open()).await;
+        let answer = ask(call("open").header("authorization", &credential), &half_open()).await;
         assert_challenge(&answer, status, challenge);
     }
 }
@@ -165,7 +189,7 @@ async fn two_credentials_are_none() {
     const TWO: &str = r#"Bearer error="invalid_request", error_description="more than one Authorization header""#;
     for second in [format!("Bearer {ADMIN}"), format!("Bearer {READER}"), "Basic YTpi".to_owned()] {
         for server in [closed(), half_open()] {
-            let answer = call("open").token(READER).another("authorization", &second).send(&server).await;
+            let answer = ask(call("open").token(READER).another("authorization", &second), &server).await;
             assert_challenge(&answer, 400, TWO);
         }
     }
@@ -203,13 +227,13 @@ impl Authenticate for Everybody {
 async fn a_wrong_token_never_falls_through() {
     let chain = Auth::chain().with(Key).with(tokens()).with(Everybody);
     let server = router(Server::new("chain", "0").only([open::tool()]).auth(chain));
-    assert_eq!(call("open").header("x-key", "open").send(&server).await.tool_text(), "key");
-    assert_eq!(call("open").token(READER).send(&server).await.tool_text(), "rob");
-    assert_eq!(call("open").send(&server).await.tool_text(), "everybody", "nobody's credential is passed on");
-    let wrong_first = call("open").header("x-key", "wrong").token(READER).send(&server).await;
+    assert_eq!(ask(call("open").header("x-key", "open"), &server).await.tool_text(), "key");
+    assert_eq!(ask(call("open").token(READER), &server).await.tool_text(), "rob");
+    assert_eq!(ask(call("open"), &server).await.tool_text(), "everybody", "nobody's credential is passed on");
+    let wrong_first = ask(call("open").header("x-key", "wrong").token(READER), &server).await;
     assert_challenge(&wrong_first, 401, r#"Bearer error="invalid_token", error_description="wrong key""#);
     assert!(!wrong_first.shown().contains("db.internal"), "{}", wrong_first.shown());
-    let wrong_second = call("open").token("wrong-wrong-wrong").send(&server).await;
+    let wrong_second = ask(call("open").token("wrong-wrong-wrong"), &server).await;
     assert_challenge(&wrong_second, 401, r#"Bearer error="invalid_token", error_description="unknown token""#);
 }
 
@@ -220,16 +244,20 @@ async fn tools_never_see_what_proved_the_caller() {
         .header("cookie", "s=1")
         .header("proxy-authorization", "Basic YTpi")
         .header("x-mine", "1");
-    let seen = call.send(&closed()).await.tool_text();
-    assert!(seen.contains("x-mine") && seen.contains("mcp-name"), "{seen}");
-    assert!(!seen.contains("authorization") && !seen.contains("cookie"), "{seen}");
+    for era in Era::ALL {
+        let seen = call.clone().send_in(era, &closed()).await.tool_text();
+        assert!(seen.contains("x-mine") && seen.contains("mcp-name") != era.is_legacy(), "{era:?}: {seen}");
+        for secret in ["authorization", "cookie", "mcp-session-id"] {
+            assert!(!seen.contains(secret), "{era:?}: {seen}");
+        }
+    }
 }
 
 // ---------------------------------------------------------------------------------------------- scopes
 
 #[tokio::test]
 async fn missing_scopes_are_answered_with_all_that_the_tool_needs() {
-    let answer = call("refund").token(READER).send(&closed()).await;
+    let answer = ask(call("refund").token(READER), &closed()).await;
     let needed = "orders:read orders:refund audit:write";
     let message = format!("refund needs the scopes {needed}");
     assert_challenge(
@@ -250,7 +278,7 @@ async fn scopes_open_the_tools_that_name_them_and_no_others() {
         ("open", NOBODY, 200),
         ("whoami", NOBODY, 200),
     ] {
-        assert_eq!(call(tool).token(token).send(&closed()).await.status, status, "{tool} by {token}");
+        assert_eq!(ask(call(tool).token(token), &closed()).await.status, status, "{tool} by {token}");
     }
 }
 
@@ -260,19 +288,19 @@ async fn scopes_are_compared_exactly() {
     for almost in ["Orders:read", "orders:", "orders:read:x", "orders", "orders:read orders:refund"] {
         let tokens = StaticTokens::new().token(CASED, Principal::user("x").scopes([almost]));
         let server = router(Server::new("shop", "0").only([read_orders::tool()]).auth(Auth::chain().with(tokens)));
-        assert_eq!(call("read_orders").token(CASED).send(&server).await.status, 403, "{almost}");
+        assert_eq!(ask(call("read_orders").token(CASED), &server).await.status, 403, "{almost}");
     }
 }
 
 #[tokio::test]
 async fn an_anonymous_caller_is_asked_to_sign_in_where_that_is_needed() {
     let server = half_open();
-    let answer = call("whoami").send(&server).await;
+    let answer = ask(call("whoami"), &server).await;
     assert_challenge(&answer, 401, "Bearer");
     let message = "whoami needs a signed-in caller";
     assert_eq!(answer.json(), json!({ "jsonrpc": "2.0", "id": 7, "error": { "code": -32600, "message": message } }));
-    assert_challenge(&call("read_orders").send(&server).await, 401, r#"Bearer scope="orders:read""#);
-    assert_challenge(&call("refund").send(&server).await, 401, r#"Bearer scope="orders:read orders:refund audit:write""#);
+    assert_challenge(&ask(call("read_orders"), &server).await, 401, r#"Bearer scope="orders:read""#);
+    assert_challenge(&ask(call("refund"), &server).await, 401, r#"Bearer scope="orders:read orders:refund audit:write""#);
 }
 
 #[tokio::test]
@@ -293,7 +321,7 @@ async fn a_hidden_tool_is_listed_to_those_who_may_call_it() {
     }
     assert!(names(&server, HttpCall::list().token(ADMIN)).await.contains(&hidden));
     assert!(!names(&server, HttpCall::list().token(READER)).await.contains(&hidden), "and the next caller gets his own list");
-    assert_eq!(call("purge_everything").token(ADMIN).send(&server).await.tool_text(), "purged");
+    assert_eq!(ask(call("purge_everything").token(ADMIN), &server).await.tool_text(), "purged");
 }
 
 #[tokio::test]
@@ -301,21 +329,21 @@ async fn a_hidden_tool_answers_like_one_that_does_not_exist() {
     let server = half_open();
     for caller in [None, Some(READER), Some(NOBODY)] {
         let as_caller = |call: HttpCall| caller.map_or(call.clone(), |token| call.token(token));
-        let hidden = as_caller(call("purge_everything")).send(&server).await;
-        let unknown = as_caller(call("destroy_everythi")).send(&server).await;
+        let hidden = ask(as_caller(call("purge_everything")), &server).await;
+        let unknown = ask(as_caller(call("destroy_everythi")), &server).await;
         assert_eq!(hidden.outcome(), (200, Some(-32602)));
         let renamed = hidden.shown().replace("purge_everything", "destroy_everythi");
         assert_eq!((renamed, hidden.headers), (unknown.shown(), unknown.headers), "{caller:?}");
         // Nor do faults of later steps give it away.
         let with_faults = as_caller(call("purge_everything").edit(|message| message["params"]["arguments"] = json!({ "x": 1 })));
-        assert_eq!(with_faults.send(&server).await.outcome(), (200, Some(-32602)));
+        assert_eq!(ask(with_faults, &server).await.outcome(), (200, Some(-32602)));
     }
 }
 
 #[tokio::test]
 async fn a_hidden_tool_is_proposed_only_to_those_who_may_call_it() {
     let server = half_open();
-    let proposal = |call: HttpCall| async { call.send(&server).await.message() };
+    let proposal = |call: HttpCall| async { ask(call, &server).await.message() };
     for misspelt in ["purge_everythin", "purge_evrything", "Purge_everything", "purge_everything_"] {
         let plain = format!("No tool named {misspelt}");
         assert_eq!(proposal(call(misspelt)).await, plain);
@@ -428,8 +456,8 @@ fn a_tool_that_needs_a_caller_needs_authentication() {
         let Problem::CallerNeverKnown { tool, location } = &found else { panic!("{found:?}") };
         assert_eq!(*tool, name);
         let expected = format!(
-            "the tool `{name}` needs a known caller (a `Principal` parameter, or scopes), but the server has no `.auth(..)` \
-             (the tool is at {}:{} (access))",
+            "the tool `{name}` needs a known caller (a `Principal` parameter, or scopes), but the server has no `.auth(..)`, \
+             which over stdio is `.stdio_principal(..)` (the tool is at {}:{} (access))",
             location.file, location.line
         );
         assert_eq!(found.to_string(), expected);
@@ -645,18 +673,19 @@ async fn everything_that_is_wrong_is_said_at_once() {
 #[test]
 fn a_client_of_a_test_may_call_what_needs_authentication_elsewhere() {
     // `testing::Client` says who calls, so `.auth(..)` is no condition for it.
-    let client = mcp_runtime::testing::Client::new(&plain([whoami::tool(), read_orders::tool()]));
-    drop(client);
+    drop(Client::new(&plain([whoami::tool(), read_orders::tool()])));
 }
 
 #[tokio::test]
 async fn a_test_client_meets_the_same_rules_as_others() {
-    let client = mcp_runtime::testing::Client::new(&shop());
-    assert_eq!(client.call("whoami", json!({})).await.status(), 401);
-    let poor = client.clone().principal(Principal::user("t"));
-    assert_eq!(poor.call("refund", json!({})).await.status(), 403);
-    assert_eq!(poor.call("purge_everything", json!({})).await.error_code(), Some(-32602));
-    let rich = client.principal(Principal::user("t").scopes(["admin"]));
-    assert_eq!(rich.call("purge_everything", json!({})).await.text(), "purged");
-    assert!(rich.tools().await.iter().any(|tool: &Value| tool["name"] == "purge_everything"));
+    for era in Era::ALL {
+        let client = Client::new(&shop()).era(era);
+        assert_eq!(client.call("whoami", json!({})).await.status(), 401, "{era:?}");
+        let poor = client.clone().principal(Principal::user("t"));
+        assert_eq!(poor.call("refund", json!({})).await.status(), 403, "{era:?}");
+        assert_eq!(poor.call("purge_everything", json!({})).await.error_code(), Some(-32602), "{era:?}");
+        let rich = client.principal(Principal::user("t").scopes(["admin"]));
+        assert_eq!(rich.call("purge_everything", json!({})).await.text(), "purged", "{era:?}");
+        assert!(rich.tools().await.iter().any(|tool: &Value| tool["name"] == "purge_everything"), "{era:?}");
+    }
 }

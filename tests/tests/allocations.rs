@@ -55,7 +55,13 @@ fn once(client: &Client, headers: HeaderMap, body: &[u8]) -> (usize, usize) {
     (change.allocations + change.reallocations, change.bytes_allocated)
 }
 
+/// One test, since the counter is the process's.
 #[test]
+fn an_echo_costs_little_among_a_thousand_tools_and_in_a_session() {
+    an_echo_costs_the_same_among_a_thousand_tools();
+    an_echo_in_a_session_costs_little_more();
+}
+
 fn an_echo_costs_the_same_among_a_thousand_tools() {
     let alone = cost(&Client::new(&server(0)), &headers(), BODY);
     let among_many = cost(&Client::new(&server(999)), &headers(), BODY);
@@ -67,7 +73,6 @@ fn an_echo_costs_the_same_among_a_thousand_tools() {
 }
 
 /// A session is a statement in a header: to read it costs what it costs, but nothing is looked up and nothing kept.
-#[test]
 fn an_echo_in_a_session_costs_little_more() {
     const BODY: &[u8] =
         br#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"message":"sixteen bytes ok"}}}"#;

@@ -1,5 +1,6 @@
 //! Rules that stand alone: choosing tools, names and paths of a listening server, panics at odd moments, bounds of schemas.
 
+mod every_era;
 mod http_call;
 
 use std::borrow::Cow;
@@ -196,10 +197,11 @@ fn unreadable(argument: Option<PanickingArgument>) -> bool {
 async fn a_panic_while_arguments_are_read_is_an_answer() {
     let client = Client::new(&server([unreadable::tool()]).max_concurrent_calls(1));
     for _ in 0..2 {
-        let answer = client.call("unreadable", json!({ "argument": "x" })).await;
+        let answer = every_era::call(&client, "unreadable", json!({ "argument": "x" })).await;
         assert!(answer.is_error() && !answer.text().contains("secret"), "{}", answer.text());
     }
-    assert_eq!(client.call("unreadable", json!({})).await.text(), "false", "the panics gave their places back");
+    let answer = every_era::call(&client, "unreadable", json!({})).await;
+    assert_eq!(answer.text(), "false", "the panics gave their places back");
 }
 
 struct Report(mpsc::UnboundedSender<&'static str>);
@@ -362,15 +364,18 @@ async fn the_testing_client_mirrors_members() {
     let client = Client::new(&server([mirrors_member::tool()]));
     for region in ["eu", "", " eu ", "Zürich", "a\nb", "=?base64?ZXU=?=", "in the middle"] {
         let place = json!({ "region": region });
-        let answer = client.call("mirrors_member", json!({ "place": place })).await;
+        let answer = every_era::call(&client, "mirrors_member", json!({ "place": place })).await;
         assert_eq!(answer.text(), place.to_string());
     }
     for place in [json!({}), json!({ "region": null }), json!([]), json!({ "region": ["eu"] })] {
-        let answer = client.call("mirrors_member", json!({ "place": place })).await;
+        let answer = every_era::call(&client, "mirrors_member", json!({ "place": place })).await;
         assert_eq!(answer.error_code(), None, "{place}: {}", answer.message());
     }
-    let answer = client.header("mcp-param-region", "us").call("mirrors_member", json!({ "place": { "region": "eu" } })).await;
-    assert_eq!(answer.error_code(), Some(-32020), "the test's own header is sent");
+    for (era, client) in every_era::eras_of(client.header("mcp-param-region", "us")) {
+        let answer = client.call("mirrors_member", json!({ "place": { "region": "eu" } })).await;
+        let code = if era.is_legacy() { None } else { Some(-32020) };
+        assert_eq!(answer.error_code(), code, "the test's own header is sent, and only the newest revision knows it: {era:?}");
+    }
 }
 
 /// Take many numbers.
@@ -385,7 +390,7 @@ async fn a_long_list_of_problems_is_cut() {
     for (wrong, listed, last) in
         [(20, 20, "- values[19]: "), (21, 20, "- and 1 more"), (25, 20, "- and 5 more"), (60, 20, "- and 40 more")]
     {
-        let answer = client.call("numbers", json!({ "values": vec!["x"; wrong] })).await;
+        let answer = every_era::call(&client, "numbers", json!({ "values": vec!["x"; wrong] })).await;
         assert!(answer.is_error());
         let text = answer.text();
         assert_eq!(text.lines().filter(|line| line.starts_with("- values[")).count(), listed, "{text}");
@@ -452,7 +457,7 @@ async fn a_large_schema_refers_and_is_enforced_all_the_same() {
     }
 
     let tree = |leaf: Value| json!({ "tree": { "eighth": { "first": { "third": leaf } } } });
-    assert_eq!(client.call("large", tree(json!({ "digit": 7 }))).await.text(), "7");
+    assert_eq!(every_era::call(&client, "large", tree(json!({ "digit": 7 }))).await.text(), "7");
     for (leaf, problem) in [
         (json!({ "digit": 10 }), "- tree.eighth.first.third.digit: expected an integer from 1 to 9, got 10"),
         (json!({ "digit": "7" }), "- tree.eighth.first.third.digit: expected an integer from 1 to 9, got \"7\""),
@@ -460,7 +465,7 @@ async fn a_large_schema_refers_and_is_enforced_all_the_same() {
         (json!({ "digit": 7, "nota": "x" }), "- tree.eighth.first.third.nota: unknown name; did you mean `note`?"),
         (json!([7, null]), "- tree.eighth.first.third: expected an object"),
     ] {
-        let answer = client.call("large", tree(leaf)).await;
+        let answer = every_era::call(&client, "large", tree(leaf)).await;
         assert!(answer.is_error() && answer.text().contains(problem), "{problem} not in {}", answer.text());
     }
 }

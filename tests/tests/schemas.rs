@@ -1,18 +1,34 @@
-//! What is published of a function's parameters.
+//! What is published of a function's parameters, and how it is enforced: by clients of every revision alike.
+
+mod every_era;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use mcp_runtime::prelude::*;
-use mcp_runtime::testing::Client;
+use mcp_runtime::testing::{Answer, Client, Era};
 use serde_json::{Value, json};
 
-async fn published(tool: mcp_runtime::Tool) -> Value {
-    let tools = Client::new(&Server::new("test", "0").only([tool])).tools().await;
-    tools.into_iter().next().expect("one tool")
+/// The one tool of a server, as each revision lists it.
+async fn published(tool: mcp_runtime::Tool) -> Vec<(Era, Value)> {
+    let mut published = Vec::new();
+    for (era, client) in every_era::clients(&Server::new("test", "0").only([tool])) {
+        published.push((era, client.tools().await.into_iter().next().expect("one tool")));
+    }
+    published
 }
 
+/// The schema of the tool's arguments, which is the same in every revision.
 async fn input(tool: mcp_runtime::Tool) -> Value {
-    published(tool).await["inputSchema"].take()
+    let mut schemas: Vec<_> = published(tool).await.into_iter().map(|(_, mut tool)| tool["inputSchema"].take()).collect();
+    schemas.dedup();
+    assert_eq!(schemas.len(), 1, "{schemas:#?}");
+    schemas.remove(0)
+}
+
+/// Calls the tool in every revision, see [`every_era::call`].
+async fn call(client: &Client, arguments: Value) -> Answer {
+    let name = client.tools().await[0]["name"].as_str().expect("a name").to_owned();
+    every_era::call(client, &name, arguments).await
 }
 
 #[data(input)]
@@ -74,9 +90,9 @@ async fn only_types_that_contain_themselves_are_referred_to() {
     assert_eq!(schema["$defs"]["Tree"]["properties"]["children"]["items"]["$ref"], "#/$defs/Tree");
     let client = Client::new(&Server::new("test", "0").only([sum::tool()]));
     let tree = json!({ "value": 1, "children": [{ "value": 2, "children": [] }] });
-    assert_eq!(client.call("sum", json!({ "tree": tree })).await.text(), "3");
+    assert_eq!(call(&client, json!({ "tree": tree })).await.text(), "3");
     let wrong = json!({ "value": 1, "children": [{ "value": "2", "childen": [] }] });
-    let answer = client.call("sum", json!({ "tree": wrong })).await;
+    let answer = call(&client, json!({ "tree": wrong })).await;
     assert!(answer.is_error());
     assert!(answer.text().contains("tree.children[0].value: expected an integer, got \"2\""), "{}", answer.text());
     assert!(answer.text().contains("tree.children[0].childen: unknown name; did you mean `children`?"), "{}", answer.text());
@@ -91,7 +107,7 @@ async fn deep_arguments_are_checked_to_the_end() {
         (500, json!({ "value": 1, "children": [] }), Some("nested too deeply")),
     ] {
         let tree = (0..depth).fold(innermost, |tree, _| json!({ "value": 1, "children": [tree] }));
-        let answer = client.call("sum", json!({ "tree": tree })).await;
+        let answer = call(&client, json!({ "tree": tree })).await;
         match problem {
             Some(problem) => assert!(answer.is_error() && answer.text().contains(problem), "{}", answer.text()),
             None => assert_eq!(answer.text(), "56"),
@@ -133,13 +149,13 @@ async fn alternatives_at_every_level_take_no_exponential_time() {
     let client = Client::new(&Server::new("test", "0").only([manifold::tool()]));
     let nested = |innermost: Value, wrap: fn(Value) -> Value| (0..60).fold(innermost, |value, _| wrap(value));
     let not = |value| json!({ "op": "not", "of": value });
-    let answer = client.call("manifold", json!({ "tagged": nested(json!({ "op": "leaf" }), not) })).await;
+    let answer = call(&client, json!({ "tagged": nested(json!({ "op": "leaf" }), not) })).await;
     assert_eq!(answer.text(), "true");
-    let answer = client.call("manifold", json!({ "tagged": nested(json!({ "op": "laef" }), not) })).await;
+    let answer = call(&client, json!({ "tagged": nested(json!({ "op": "laef" }), not) })).await;
     assert!(answer.text().contains("did you mean \"leaf\"?"), "{}", answer.text());
-    let answer = client.call("manifold", json!({ "outside": nested(json!("Leaf"), |value| json!({ "Not": value })) })).await;
+    let answer = call(&client, json!({ "outside": nested(json!("Leaf"), |value| json!({ "Not": value })) })).await;
     assert_eq!(answer.text(), "true");
-    let answer = client.call("manifold", json!({ "untagged": nested(json!("x"), |value| json!({ "of": value })) })).await;
+    let answer = call(&client, json!({ "untagged": nested(json!("x"), |value| json!({ "of": value })) })).await;
     assert!(answer.is_error() && answer.text().contains("too manifold to check"), "{}", answer.text());
 }
 
@@ -185,10 +201,10 @@ async fn every_kind_of_argument_has_a_plain_schema() {
         "shape": { "kind": "circle", "radius": 1 }, "pair": [1, "a"], "set": ["a"], "map": { "a": 1 }, "sorted": { "a": null },
         "list": [null, 1], "any": [1],
     });
-    assert_eq!(client.call("all_kinds", good.clone()).await.text(), "en");
+    assert_eq!(call(&client, good.clone()).await.text(), "en");
     let mut null = good.clone();
     null["language"] = Value::Null;
-    assert_eq!(client.call("all_kinds", null).await.text(), "en", "null is how models leave out what has a default");
+    assert_eq!(call(&client, null).await.text(), "en", "null is how models leave out what has a default");
     for (name, value, problem) in [
         ("shape", json!({ "kind": "circle", "radius": "1" }), "shape.radius: expected a number, got \"1\""),
         (
@@ -206,7 +222,7 @@ async fn every_kind_of_argument_has_a_plain_schema() {
     ] {
         let mut arguments = good.clone();
         arguments[name] = value;
-        let answer = client.call("all_kinds", arguments).await;
+        let answer = call(&client, arguments).await;
         assert!(answer.is_error() && answer.text().contains(problem), "{problem} not in {}", answer.text());
     }
 }
@@ -219,9 +235,11 @@ fn nothing() {}
 async fn a_tool_without_arguments_takes_none() {
     assert_eq!(input(nothing::tool()).await, json!({ "type": "object", "additionalProperties": false }));
     let client = Client::new(&Server::new("test", "0").only([nothing::tool()]));
-    let answer = client.request("tools/call", json!({ "name": "nothing" })).await;
-    assert_eq!(answer.result()["content"], json!([]));
-    let answer = client.call("nothing", json!({ "x": 1 })).await;
+    for (era, client) in every_era::eras_of(client.clone()) {
+        let answer = client.request("tools/call", json!({ "name": "nothing" })).await;
+        assert_eq!(answer.result()["content"], json!([]), "{era:?}");
+    }
+    let answer = call(&client, json!({ "x": 1 })).await;
     assert!(answer.text().contains("x: unknown name; nothing is expected here"), "{}", answer.text());
 }
 
@@ -240,16 +258,34 @@ fn report() -> Json<Report> {
 
 #[tokio::test]
 async fn an_output_schema_describes_what_is_serialised() {
-    let tool = published(report::tool()).await;
     let expected = json!({
         "type": "object",
         "properties": { "count": { "type": "integer", "minimum": 0, "description": "How many." }, "note": { "type": ["string", "null"] } },
         "required": ["count", "note"],
     });
-    assert_eq!(tool["outputSchema"], expected);
-    let answer = Client::new(&Server::new("test", "0").only([report::tool()])).call("report", json!({})).await;
+    for (era, mut tool) in published(report::tool()).await {
+        let expected = if era < Era::V2025_06_18 { Value::Null } else { expected.clone() };
+        assert_eq!(tool["outputSchema"].take(), expected, "{era:?}");
+    }
+    let client = Client::new(&Server::new("test", "0").only([report::tool()]));
+    let answer = call(&client, json!({})).await;
     assert_eq!(answer.structured(), &json!({ "count": 1, "note": null }));
     assert_eq!(answer.text(), r#"{"count":1,"note":null}"#);
+}
+
+/// Count up.
+#[tool]
+fn numbers() -> Json<Vec<u8>> {
+    Json(vec![1, 2])
+}
+
+#[tokio::test]
+async fn an_output_schema_of_no_object_came_with_the_newest_revision() {
+    for (era, mut tool) in published(numbers::tool()).await {
+        let array = json!({ "type": "array", "items": { "type": "integer", "minimum": 0, "maximum": 255 } });
+        let expected = if era.is_legacy() { Value::Null } else { array };
+        assert_eq!(tool["outputSchema"].take(), expected, "{era:?}");
+    }
 }
 
 /// An enum as all there is.
@@ -292,8 +328,8 @@ fn what_nothing_enforces_does_not_build() {
 #[tokio::test]
 async fn with_its_features_every_keyword_is_enforced() {
     let client = Client::new(&Server::new("test", "0").only([patterned::tool()]));
-    assert_eq!(client.call("patterned", json!({ "text": "abc", "even": 2 })).await.text(), "abc2");
-    let answer = client.call("patterned", json!({ "text": "cba", "even": 3 })).await;
+    assert_eq!(call(&client, json!({ "text": "abc", "even": 2 })).await.text(), "abc2");
+    let answer = call(&client, json!({ "text": "cba", "even": 3 })).await;
     assert!(answer.is_error(), "{}", answer.text());
     for part in ["- text: ", "^a", "- even: ", "multiple of 2"] {
         assert!(answer.text().contains(part), "{part} not in {}", answer.text());
@@ -391,7 +427,7 @@ async fn what_would_explode_is_referred_to() {
     let schema = input(widest::tool()).await;
     assert!(schema.to_string().len() < 4000 && schema["$defs"]["N"].is_object(), "{schema}");
     let client = Client::new(&Server::new("test", "0").only([widest::tool()]));
-    let answer = client.call("widest", json!({ "wide": { "a": 1 } })).await;
+    let answer = call(&client, json!({ "wide": { "a": 1 } })).await;
     assert!(answer.text().contains("wide.b: required, but missing"), "{}", answer.text());
 }
 
@@ -402,15 +438,25 @@ fn mirrored(#[arg(header = "Region")] region: Option<String>, #[arg(header = "Te
 }
 
 #[tokio::test]
+async fn only_the_newest_revision_demands_the_headers_of_mirrored_arguments() {
+    for (era, client) in every_era::clients(&Server::new("test", "0").only([mirrored::tool()])) {
+        let contradicted = client.clone().header("Mcp-Param-Tenant-Id", "8");
+        let answer = contradicted.call("mirrored", json!({ "tenant": 7 })).await;
+        let expected = if era.is_legacy() { None } else { Some(-32020) };
+        assert_eq!(answer.error_code(), expected, "{era:?}");
+        // The legacy ones know no such header, so none says anything.
+        assert_eq!(client.call("mirrored", json!({ "tenant": 7 })).await.text(), "None7", "{era:?}");
+    }
+}
+
+#[tokio::test]
 async fn mirrored_arguments_have_one_type_and_safe_integers() {
     let schema = input(mirrored::tool()).await;
     assert_eq!(schema["properties"]["region"], json!({ "type": "string", "x-mcp-header": "Region" }));
     let tenant = json!({ "type": "integer", "minimum": 0, "maximum": 9_007_199_254_740_991_u64, "x-mcp-header": "Tenant-Id" });
     assert_eq!(schema["properties"]["tenant"], tenant);
     let client = Client::new(&Server::new("test", "0").only([mirrored::tool()]));
-    let answer = client
-        .header("Mcp-Param-Tenant-Id", "9007199254740992")
-        .call("mirrored", json!({ "tenant": 9_007_199_254_740_992_u64 }))
-        .await;
+    let client = client.header("Mcp-Param-Tenant-Id", "9007199254740992");
+    let answer = call(&client, json!({ "tenant": 9_007_199_254_740_992_u64 })).await;
     assert!(answer.is_error() && answer.text().contains("from 0 to 9007199254740991"), "{}", answer.text());
 }

@@ -1,10 +1,12 @@
-//! What a function with `#[tool]` does when it is called.
+//! What a function with `#[tool]` does when it is called, by a client of any revision.
+
+mod every_era;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mcp_runtime::prelude::*;
-use mcp_runtime::testing::{Answer, Client};
+use mcp_runtime::testing::{Answer, Client, Era};
 use mcp_runtime::{Requirement, Tool};
 use serde_json::{Value, json};
 
@@ -12,8 +14,14 @@ fn client(tool: Tool) -> Client {
     Client::new(&Server::new("test", "1.2.3").only([tool]))
 }
 
+/// The clients of each revision.
+fn clients(tool: Tool) -> impl Iterator<Item = (Era, Client)> {
+    every_era::eras_of(client(tool))
+}
+
+/// Calls the tool in every revision, see [`every_era::call`].
 async fn call(tool: Tool, arguments: Value) -> Answer {
-    client(tool).call(tool.name(), arguments).await
+    every_era::call(&client(tool), tool.name(), arguments).await
 }
 
 /// Say back what you are told.
@@ -25,14 +33,18 @@ async fn echo(message: String) -> String {
 #[tokio::test]
 async fn a_tool_is_still_a_function() {
     assert_eq!(echo("hi".to_owned()).await, "hi");
-    let answer = call(echo::tool(), json!({ "message": "hi" })).await;
-    assert_eq!(answer.text(), "hi");
-    let expected = json!({
-        "resultType": "complete",
-        "content": [{ "type": "text", "text": "hi" }],
-        "_meta": { "io.modelcontextprotocol/serverInfo": { "name": "test", "version": "1.2.3" } },
-    });
-    assert_eq!(answer.result(), &expected);
+    for (era, client) in clients(echo::tool()) {
+        let answer = client.call("echo", json!({ "message": "hi" })).await;
+        assert_eq!(answer.text(), "hi");
+        let content = json!([{ "type": "text", "text": "hi" }]);
+        let expected = if era.is_legacy() {
+            json!({ "content": content })
+        } else {
+            let meta = json!({ "io.modelcontextprotocol/serverInfo": { "name": "test", "version": "1.2.3" } });
+            json!({ "resultType": "complete", "content": content, "_meta": meta })
+        };
+        assert_eq!(answer.result(), &expected, "{era:?}");
+    }
 }
 
 /// Current weather.
@@ -65,8 +77,7 @@ fn weather(
 
 #[tokio::test]
 async fn the_list_shows_what_the_author_wrote() {
-    let tools = client(weather::tool()).tools().await;
-    let expected = json!([{
+    let newest = json!({
         "name": "weather.now",
         "title": "Weather",
         "description": "Current weather.\n\nOf today.",
@@ -83,8 +94,18 @@ async fn the_list_shows_what_the_author_wrote() {
         "annotations": { "readOnlyHint": true, "destructiveHint": false },
         "icons": [{ "src": "https://example.com/sun.png" }],
         "_meta": { "com.example/cost": 2 },
-    }]);
-    assert_eq!(Value::from(tools), expected);
+    });
+    for (era, client) in clients(weather::tool()) {
+        let mut expected = newest.clone();
+        if era < Era::V2025_11_25 {
+            expected.as_object_mut().expect("an object").remove("icons");
+        }
+        if era < Era::V2025_06_18 {
+            expected.as_object_mut().expect("an object").retain(|member, _| member != "title" && member != "_meta");
+            expected["annotations"]["title"] = json!("Weather");
+        }
+        assert_eq!(client.tools().await, [expected], "{era:?}");
+    }
 }
 
 #[tokio::test]
@@ -175,12 +196,20 @@ async fn rules_of_the_users_own_types_are_told_in_their_words() {
 
 #[tokio::test]
 async fn a_name_given_twice_is_refused() {
-    let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"message":"a","message":"b"},
-        "_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}"#;
-    let headers = [("mcp-protocol-version", "2026-07-28"), ("mcp-method", "tools/call"), ("mcp-name", "echo")];
-    let headers = headers.map(|(name, value)| (http::HeaderName::from_static(name), http::HeaderValue::from_static(value)));
-    let answer = client(echo::tool()).send(headers.into_iter().collect(), body.as_bytes()).await;
-    assert_eq!(answer.text(), "The arguments do not fit `echo`:\n- `message` is given twice");
+    const TWICE: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"message":"a","message":"b"}META}}"#;
+    const META: &str =
+        r#","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}"#;
+    for (era, client) in clients(echo::tool()) {
+        let (headers, meta) = if era.is_legacy() {
+            (vec![("mcp-session-id", client.open().expect("a session"))], "")
+        } else {
+            let headers = [("mcp-protocol-version", "2026-07-28"), ("mcp-method", "tools/call"), ("mcp-name", "echo")];
+            (headers.map(|(name, value)| (name, value.to_owned())).to_vec(), META)
+        };
+        let headers = headers.into_iter().map(|(name, value)| (name.parse().expect("a name"), value.parse().expect("a value")));
+        let answer = client.send(headers.collect(), TWICE.replace("META", meta).as_bytes()).await;
+        assert_eq!(answer.text(), "The arguments do not fit `echo`:\n- `message` is given twice", "{era:?}");
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -256,13 +285,10 @@ fn compute(fail: bool, count: State<AtomicUsize>) -> Result<String, ToolError> {
 async fn a_blocking_tool_runs_elsewhere_and_may_panic() {
     let count = Arc::new(AtomicUsize::new(0));
     let client = Client::new(&Server::new("test", "0").only([compute::tool()]).shared_state(Arc::clone(&count)));
-    assert_eq!(
-        client.call("compute", json!({ "fail": false })).await.text(),
-        "true",
-        "tokio names its blocking threads as its workers"
-    );
-    assert!(client.call("compute", json!({ "fail": true })).await.is_error());
-    assert_eq!(count.load(Ordering::Relaxed), 2);
+    let answer = every_era::call(&client, "compute", json!({ "fail": false })).await;
+    assert_eq!(answer.text(), "true", "tokio names its blocking threads as its workers");
+    assert!(every_era::call(&client, "compute", json!({ "fail": true })).await.is_error());
+    assert_eq!(count.load(Ordering::Relaxed), 2 * Era::ALL.len());
 }
 
 struct Tenant(String);
@@ -290,7 +316,9 @@ async fn injected(
     token: CancellationToken,
     suffix: String,
 ) -> String {
-    assert!(!headers.contains_key("authorization"), "credentials are not for handlers");
+    for secret in ["authorization", "mcp-session-id"] {
+        assert!(!headers.contains_key(secret), "credentials are not for handlers");
+    }
     assert!(!token.is_cancelled() && ctx.tool_name() == "injected" && ctx.client_can(Capability::Sampling));
     let caller = caller.map(|caller| caller.subject().to_owned());
     format!("{greeting} {caller:?} of {} {suffix}", tenant.0)
@@ -300,15 +328,15 @@ async fn injected(
 async fn injected_parameters_are_filled_in_and_not_in_the_schema() {
     let server = Server::new("test", "0").only([injected::tool()]).state("Hello".to_owned());
     let client = Client::new(&server).capabilities(json!({ "sampling": {} })).header("authorization", "Bearer secret");
-    let schema = client.tools().await[0]["inputSchema"].take();
-    assert_eq!(schema["properties"], json!({ "suffix": { "type": "string" } }));
-    let arguments = json!({ "suffix": "!" });
-    let answer = client.clone().header("x-tenant", "acme").call("injected", arguments.clone()).await;
-    assert_eq!(answer.text(), "Hello None of acme !");
-    let answer =
-        client.clone().principal(Principal::user("ada")).header("x-tenant", "acme").call("injected", arguments.clone()).await;
-    assert_eq!(answer.text(), "Hello Some(\"ada\") of acme !");
-    let answer = client.call("injected", arguments).await;
+    for (era, client) in every_era::eras_of(client.clone()) {
+        let schema = client.tools().await[0]["inputSchema"].take();
+        assert_eq!(schema["properties"], json!({ "suffix": { "type": "string" } }), "{era:?}");
+    }
+    let call = |client: Client| async move { every_era::call(&client, "injected", json!({ "suffix": "!" })).await };
+    assert_eq!(call(client.clone().header("x-tenant", "acme")).await.text(), "Hello None of acme !");
+    let ada = client.clone().principal(Principal::user("ada"));
+    assert_eq!(call(ada.header("x-tenant", "acme")).await.text(), "Hello Some(\"ada\") of acme !");
+    let answer = call(client).await;
     assert_eq!((answer.is_error(), answer.text()), (true, "Send an X-Tenant header.".to_owned()));
 }
 
@@ -327,8 +355,7 @@ fn contents() -> Vec<Content> {
 
 #[tokio::test]
 async fn content_blocks_have_the_shape_of_the_protocol() {
-    let answer = call(contents::tool(), json!({})).await;
-    let expected = json!([
+    let newest = json!([
         { "type": "text", "text": "text" },
         { "type": "image", "data": "AQID", "mimeType": "image/png" },
         { "type": "audio", "data": "/w==", "mimeType": "audio/wav" },
@@ -336,13 +363,25 @@ async fn content_blocks_have_the_shape_of_the_protocol() {
         { "type": "resource", "resource": { "uri": "file:///b", "blob": "AA==" } },
         { "type": "resource", "resource": { "uri": "file:///c", "text": "c", "mimeType": "text/plain" } },
     ]);
-    assert_eq!(answer.result()["content"], expected);
+    for (era, client) in clients(contents::tool()) {
+        let mut expected = newest.clone();
+        if era < Era::V2025_06_18 {
+            expected[3] = json!({ "type": "text", "text": "Resource A <file:///a>: b" });
+        }
+        assert_eq!(client.call("contents", json!({})).await.result()["content"], expected, "{era:?}");
+    }
 }
 
 /// Answer with a list.
 #[tool]
 fn list() -> Json<Vec<u8>> {
     Json(vec![1, 2])
+}
+
+/// Answer with an object.
+#[tool]
+fn object() -> Json<Point> {
+    Json(Point { x: 1.0, y: 2.5 })
 }
 
 /// Answer with something that can not be JSON.
@@ -359,13 +398,26 @@ fn mixed() -> ToolResult {
 
 #[tokio::test]
 async fn structured_results_and_metadata() {
-    let answer = call(list::tool(), json!({})).await;
-    assert_eq!((answer.structured(), answer.text()), (&json!([1, 2]), "[1,2]".to_owned()));
+    for (era, client) in clients(list::tool()) {
+        // Before the newest revision it had to be an object.
+        let structured = if era.is_legacy() { Value::Null } else { json!([1, 2]) };
+        let answer = client.call("list", json!({})).await;
+        assert_eq!((answer.structured(), answer.text()), (&structured, "[1,2]".to_owned()), "{era:?}");
+    }
+    for (era, client) in clients(object::tool()) {
+        let structured = if era < Era::V2025_06_18 { Value::Null } else { json!({ "x": 1.0, "y": 2.5 }) };
+        let answer = client.call("object", json!({})).await;
+        assert_eq!((answer.structured(), answer.text()), (&structured, r#"{"x":1.0,"y":2.5}"#.to_owned()), "{era:?}");
+    }
     assert!(call(unserialisable::tool(), json!({})).await.is_error());
-    let answer = call(mixed::tool(), json!({})).await;
-    assert_eq!(answer.text(), "a\nb");
-    assert_eq!(answer.result()["_meta"]["com.example/x"], 1);
-    assert_eq!(answer.result()["_meta"]["io.modelcontextprotocol/serverInfo"]["name"], "test");
+    for (era, client) in clients(mixed::tool()) {
+        let answer = client.call("mixed", json!({})).await;
+        assert_eq!(answer.text(), "a\nb");
+        let meta = &answer.result()["_meta"];
+        assert_eq!(meta["com.example/x"], 1, "{era:?}");
+        let server = if era.is_legacy() { Value::Null } else { json!("test") };
+        assert_eq!(meta["io.modelcontextprotocol/serverInfo"]["name"], server, "{era:?}: it is not forged");
+    }
 }
 
 /// Talk at length.
@@ -398,11 +450,14 @@ async fn hang(token: CancellationToken, seen: State<Arc<AtomicUsize>>) {
 #[tokio::test(start_paused = true)]
 async fn a_timeout_is_an_answer_and_cancels_spawned_work() {
     let seen = Arc::new(AtomicUsize::new(0));
-    let client = Client::new(&Server::new("test", "0").only([hang::tool()]).state(Arc::clone(&seen)));
-    let answer = client.call("hang", json!({})).await;
-    assert_eq!((answer.is_error(), answer.text()), (true, "The tool did not finish within its limit of 250ms.".to_owned()));
-    tokio::task::yield_now().await;
-    assert_eq!(seen.load(Ordering::Relaxed), 1);
+    let server = Server::new("test", "0").only([hang::tool()]).state(Arc::clone(&seen));
+    for (before, (era, client)) in every_era::clients(&server).enumerate() {
+        let answer = client.call("hang", json!({})).await;
+        let told = "The tool did not finish within its limit of 250ms.".to_owned();
+        assert_eq!((answer.is_error(), answer.text()), (true, told), "{era:?}");
+        tokio::task::yield_now().await;
+        assert_eq!(seen.load(Ordering::Relaxed), before + 1, "{era:?}");
+    }
 }
 
 /// Report progress.
@@ -420,16 +475,17 @@ async fn steps(ctx: Context) -> &'static str {
 
 #[tokio::test]
 async fn progress_is_sent_to_those_who_ask() {
-    let answer = client(steps::tool()).progress().call("steps", json!({})).await;
-    assert_eq!(answer.text(), "done");
     let expected = json!([
         { "progressToken": "progress", "progress": 1.0, "total": 3.0, "message": "step 1" },
         { "progressToken": "progress", "progress": 2.0, "total": 3.0, "message": "step 2" },
         { "progressToken": "progress", "progress": 3.0, "total": 3.0, "message": "step 3" },
         { "progressToken": "progress", "progress": 4.0 },
     ]);
-    assert_eq!(Value::from(answer.progress()), expected);
-    assert!(client(steps::tool()).call("steps", json!({})).await.progress().is_empty());
+    for (era, client) in clients(steps::tool()) {
+        assert!(client.call("steps", json!({})).await.progress().is_empty(), "{era:?}");
+        let answer = client.progress().call("steps", json!({})).await;
+        assert_eq!((answer.text().as_str(), Value::from(answer.progress())), ("done", expected.clone()), "{era:?}");
+    }
 }
 
 /// Needs a client that can ask its user and sample.
@@ -438,10 +494,37 @@ fn demanding() {}
 
 #[tokio::test]
 async fn a_client_without_a_needed_capability_is_told_all_of_them() {
-    let answer = client(demanding::tool()).capabilities(json!({ "elicitation": {} })).call("demanding", json!({})).await;
-    assert_eq!((answer.status(), answer.error_code()), (400, Some(-32021)));
-    let required = json!({ "elicitation": { "url": {} }, "sampling": {} });
-    assert_eq!(answer.message()["error"]["data"], json!({ "requiredCapabilities": required }));
+    let without = |era: Era| match era {
+        // It has no elicitation at all, whatever its client says.
+        Era::V2025_03_26 => "demanding needs a client with elicitation and URL elicitation and sampling",
+        _ => "demanding needs a client with URL elicitation and sampling",
+    };
+    for (era, client) in clients(demanding::tool()) {
+        let answer = client.capabilities(json!({ "elicitation": {} })).call("demanding", json!({})).await;
+        if era.is_legacy() {
+            // No code of theirs says it, but their models read what a tool answers.
+            assert_eq!((answer.status(), answer.is_error(), answer.text().as_str()), (200, true, without(era)), "{era:?}");
+        } else {
+            assert_eq!((answer.status(), answer.error_code()), (400, Some(-32021)));
+            assert_eq!(answer.error_message(), without(era));
+            let required = json!({ "elicitation": { "url": {} }, "sampling": {} });
+            assert_eq!(answer.message()["error"]["data"], json!({ "requiredCapabilities": required }));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_capability_counts_where_the_revision_has_it() {
+    let everything = json!({ "elicitation": { "form": {}, "url": {} }, "sampling": {} });
+    for (era, client) in clients(demanding::tool()) {
+        let answer = client.capabilities(everything.clone()).call("demanding", json!({})).await;
+        let missing = match era {
+            Era::V2025_03_26 => "demanding needs a client with elicitation and URL elicitation",
+            Era::V2025_06_18 => "demanding needs a client with URL elicitation",
+            _ => "",
+        };
+        assert_eq!((answer.is_error(), answer.text().as_str()), (!missing.is_empty(), missing), "{era:?}");
+    }
 }
 
 #[data]

@@ -1,7 +1,7 @@
 //! The least that axum can do for this exchange: parse the request into borrowed types, look the tool up, write the answer.
 //!
-//! No header is checked, nothing is registered but names, and nothing is allocated but the answer. What a server
-//! loses against this is what its protocol checks, its catalogue and its typed call cost.
+//! No header is checked, a session's neither; nothing is registered but names, and nothing is allocated but the answer.
+//! What a server loses against this is what its protocol checks, its catalogue and its typed call cost.
 
 use std::{borrow::Cow, collections::HashMap, error::Error, sync::Arc};
 
@@ -36,8 +36,9 @@ struct Params<'a> {
     name: Cow<'a, str>,
     #[serde(borrow)]
     arguments: Arguments<'a>,
+    /// Of the modern era alone: it decides how the answer looks.
     #[serde(borrow, rename = "_meta")]
-    meta: Meta<'a>,
+    meta: Option<Meta<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -80,13 +81,20 @@ enum Tool {
 
 type Tools = Arc<HashMap<&'static str, Tool>>;
 
-/// Everything of the answer that does not depend on the request.
+/// What frames an answer, beside the request's id and message.
+struct Frame {
+    before_text: &'static [u8],
+    end: &'static [u8],
+}
+
 const BEFORE_ID: &[u8] = br#"{"jsonrpc":"2.0","id":"#;
-const BEFORE_TEXT: &[u8] = br#","result":{"resultType":"complete","content":[{"type":"text","text":"#;
 const AFTER_TEXT: &[u8] = br#"}]"#;
 const BEFORE_STRUCTURED: &[u8] = br#","structuredContent":"#;
-const END: &[u8] = br#","_meta":{"io.modelcontextprotocol/serverInfo":{"name":"bench","version":"0"}}}}"#;
-const FIXED: usize = BEFORE_ID.len() + BEFORE_TEXT.len() + AFTER_TEXT.len() + BEFORE_STRUCTURED.len() + END.len();
+const MODERN: Frame = Frame {
+    before_text: br#","result":{"resultType":"complete","content":[{"type":"text","text":"#,
+    end: br#","_meta":{"io.modelcontextprotocol/serverInfo":{"name":"bench","version":"0"}}}}"#,
+};
+const LEGACY: Frame = Frame { before_text: br#","result":{"content":[{"type":"text","text":"#, end: b"}}" };
 
 async fn call(State(tools): State<Tools>, body: Bytes) -> Response<Body> {
     answer(&tools, &body).map_or_else(refused, |bytes| {
@@ -98,21 +106,26 @@ async fn call(State(tools): State<Tools>, body: Bytes) -> Response<Body> {
 
 fn answer(tools: &HashMap<&str, Tool>, body: &[u8]) -> Option<Vec<u8>> {
     let request: Request<'_> = serde_json::from_slice(body).ok()?;
-    let known =
-        request.jsonrpc == "2.0" && request.method == "tools/call" && request.params.meta.protocol_version == "2026-07-28";
+    let frame = match &request.params.meta {
+        Some(meta) if meta.protocol_version == "2026-07-28" => &MODERN,
+        Some(_) => return None,
+        None => &LEGACY,
+    };
+    let known = request.jsonrpc == "2.0" && request.method == "tools/call";
     let tool = known.then(|| tools.get(&*request.params.name).copied())??;
 
     let id = request.id.get().as_bytes();
     let message = &*request.params.arguments.message;
     // Room for quotes and some escapes, so that the usual answer is one allocation.
-    let room = FIXED + id.len() + 64;
+    let fixed = BEFORE_ID.len() + frame.before_text.len() + AFTER_TEXT.len() + BEFORE_STRUCTURED.len() + frame.end.len();
+    let room = fixed + id.len() + 64;
     let mut out;
     match tool {
         Tool::Text => {
             out = Vec::with_capacity(room + message.len());
             out.extend_from_slice(BEFORE_ID);
             out.extend_from_slice(id);
-            out.extend_from_slice(BEFORE_TEXT);
+            out.extend_from_slice(frame.before_text);
             serde_json::to_writer(&mut out, message).ok()?;
             out.extend_from_slice(AFTER_TEXT);
         }
@@ -123,14 +136,14 @@ fn answer(tools: &HashMap<&str, Tool>, body: &[u8]) -> Option<Vec<u8>> {
             out = Vec::with_capacity(room + 2 * json.len());
             out.extend_from_slice(BEFORE_ID);
             out.extend_from_slice(id);
-            out.extend_from_slice(BEFORE_TEXT);
+            out.extend_from_slice(frame.before_text);
             serde_json::to_writer(&mut out, &json).ok()?;
             out.extend_from_slice(AFTER_TEXT);
             out.extend_from_slice(BEFORE_STRUCTURED);
             out.extend_from_slice(json.as_bytes());
         }
     }
-    out.extend_from_slice(END);
+    out.extend_from_slice(frame.end);
     Some(out)
 }
 

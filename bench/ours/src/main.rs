@@ -1,8 +1,8 @@
-//! This framework's server with its defaults.
+//! This framework's server with its defaults; with `--sessionless`, legacy clients get no session.
 
 use std::error::Error;
 
-use mcp_runtime::prelude::*;
+use mcp_runtime::{LegacyClients, prelude::*};
 
 include!("../../shared/servers.rs");
 
@@ -39,13 +39,17 @@ with_company!(company);
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::from_command_line()?;
-    options.allow(&["--json"])?;
+    options.allow(&["--json", "--sessionless"])?;
 
     let mut tags = vec![if options.many { "many" } else { "one" }];
     if options.has("--json") {
         tags.push("json");
     }
-    let bound = Server::new("bench", "0").tags(tags).bind(options.addr.to_string()).await?;
+    let mut server = Server::new("bench", "0").tags(tags);
+    if options.has("--sessionless") {
+        server = server.legacy_clients(LegacyClients::Sessionless);
+    }
+    let bound = server.bind(options.addr.to_string()).await?;
     println!("ready");
     bound.run().await?;
     Ok(())

@@ -7,6 +7,7 @@ use axum::body::Body;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use http_body_util::BodyExt as _;
 use mcp_runtime::Server;
+use mcp_runtime::testing::Era;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
@@ -68,6 +69,50 @@ impl HttpCall {
         Self::new("tools/list", json!({}))
     }
 
+    /// A message as a legacy client sends it, outside any session. It names its revision in a header from the second one on.
+    pub(crate) fn legacy(era: Era, method: &str, params: Value) -> Self {
+        Self::new(method, params).in_era(era)
+    }
+
+    /// The handshake of a legacy client, which names no version in a header yet.
+    pub(crate) fn initialize(era: Era) -> Self {
+        let client = json!({ "name": "oldie", "version": "4.2" });
+        let params = json!({ "protocolVersion": era.version(), "capabilities": {}, "clientInfo": client });
+        Self::legacy(era, "initialize", params).without_header("mcp-protocol-version")
+    }
+
+    /// The same request as a client of this revision sends it, still without a session.
+    pub(crate) fn in_era(mut self, era: Era) -> Self {
+        if !era.is_legacy() {
+            return self;
+        }
+        let mirrored: Vec<_> = self.headers.keys().filter(|name| name.as_str().starts_with("mcp-")).cloned().collect();
+        for name in mirrored {
+            self.headers.remove(name);
+        }
+        if let Some(params) = self.message["params"].as_object_mut() {
+            let own = params.get_mut("_meta").and_then(Value::as_object_mut);
+            let is_empty = own.is_some_and(|meta| {
+                meta.retain(|key, _| !key.starts_with("io.modelcontextprotocol/"));
+                meta.is_empty()
+            });
+            if is_empty {
+                params.remove("_meta");
+            }
+        }
+        if era > Era::V2025_03_26 { self.header("mcp-protocol-version", era.version()) } else { self }
+    }
+
+    /// In this session.
+    pub(crate) fn session(self, id: &str) -> Self {
+        self.header("mcp-session-id", id)
+    }
+
+    /// Without an id.
+    pub(crate) fn notification(self) -> Self {
+        self.edit(|message| drop(message.as_object_mut().expect("an object").remove("id")))
+    }
+
     pub(crate) fn http_method(mut self, method: Method) -> Self {
         self.method = method;
         self
@@ -93,6 +138,10 @@ impl HttpCall {
     pub(crate) fn without_header(mut self, name: &str) -> Self {
         self.headers.remove(name);
         self
+    }
+
+    pub(crate) fn has_header(&self, name: &str) -> bool {
+        self.headers.contains_key(name)
     }
 
     pub(crate) fn token(self, token: &str) -> Self {
@@ -139,9 +188,44 @@ impl HttpCall {
         request
     }
 
+    /// The bytes of the request on an HTTP/1.1 connection.
+    pub(crate) fn wire(self) -> Vec<u8> {
+        let mut wire = format!("{} {} HTTP/1.1\r\n", self.method, self.uri).into_bytes();
+        let body = self.raw.unwrap_or_else(|| self.message.to_string().into_bytes());
+        for (name, value) in &self.headers {
+            wire.extend_from_slice(&[name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+        }
+        wire.extend_from_slice(format!("content-length: {}\r\n\r\n", body.len()).as_bytes());
+        wire.extend_from_slice(&body);
+        wire
+    }
+
     pub(crate) async fn send(self, router: &Router) -> Answer {
         send(router, self.request()).await
     }
+
+    /// Sends it as a client of this revision does: a legacy one opens a session of its own before, with the same credentials
+    /// and capabilities.
+    pub(crate) async fn send_in(self, era: Era, router: &Router) -> Answer {
+        if !era.is_legacy() {
+            return self.send(router).await;
+        }
+        let capabilities = self.message["params"]["_meta"][CAPABILITIES_KEY].clone();
+        let own = self.in_era(era);
+        let mut opening = Self::initialize(era).edit(|message| message["params"]["capabilities"] = capabilities);
+        opening.headers = own.headers.clone();
+        opening.headers.remove("mcp-protocol-version");
+        match opening.send(router).await.header("mcp-session-id") {
+            Some(session) => own.session(session).send(router).await,
+            None => own.send(router).await,
+        }
+    }
+}
+
+/// Opens a session and returns its id.
+pub(crate) async fn open(router: &Router, call: HttpCall) -> String {
+    let answer = call.send(router).await;
+    answer.header("mcp-session-id").unwrap_or_else(|| panic!("no session, but {}", answer.shown())).to_owned()
 }
 
 fn header_name(name: &str) -> HeaderName {
