@@ -158,6 +158,7 @@ impl fmt::Debug for Seal {
 
 /// What a sealed text says.
 #[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Opened {
     /// The statement, as it was sealed.
     pub statement: Vec<u8>,

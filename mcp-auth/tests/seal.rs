@@ -211,7 +211,7 @@ fn errors_name_the_key_by_its_position_and_never_show_it() {
     let mixed = format!("-/{}", "M".repeat(42));
     let odd = "abc".repeat(23);
     let trailing_bits = format!("{}/=", "M".repeat(42));
-    let unreadable = "the 3rd key is neither base64 nor hex (`openssl rand -base64 32` makes one that is)";
+    let unreadable = "the 3rd key is neither base64 nor hex, without white space in it (`openssl rand -base64 32` makes one that is; several keys are separated by commas)";
     let length =
         |nth, bytes| format!("the {nth} key has {bytes} bytes, 32 to 64 are allowed (`openssl rand -base64 32` makes one)");
     let cases = [

@@ -18,7 +18,7 @@ pub enum Error {
     #[error("{}", listed(.0))]
     Config(Vec<Problem>),
     /// The address can not be listened on.
-    #[error("cannot listen on {address}: {cause} (an address is HOST:PORT, `127.0.0.1:8000` for example)")]
+    #[error("cannot listen on {address}: {cause} ({})", listen_hint(cause))]
     Listen {
         /// The address as it was given.
         address: String,
@@ -36,6 +36,13 @@ pub enum Error {
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+fn listen_hint(cause: &io::Error) -> &'static str {
+    match cause.kind() {
+        io::ErrorKind::AddrInUse => "something else listens there: stop it, or choose another port",
+        _ => "an address is HOST:PORT, `127.0.0.1:8000` for example",
     }
 }
 
@@ -87,11 +94,13 @@ pub enum Problem {
     },
     /// A tool needs a known caller, and the server knows none.
     #[error(
-        "the tool `{tool}` needs a known caller (a `Principal` parameter, or scopes), but the server has no `.auth(..)`, which over stdio is `.stdio_principal(..)` (the tool is at {location})"
+        "the tool `{tool}` needs a known caller (a `Principal` parameter, or scopes), but {because} (the tool is at {location})"
     )]
     CallerNeverKnown {
         /// The tool.
         tool: &'static str,
+        /// Why the server knows no caller, and what would let it.
+        because: &'static str,
         /// Where the tool is.
         location: Location,
     },

@@ -114,6 +114,9 @@ impl Client {
     /// Speaks this revision. A legacy client opens a session for each of its requests, so that a test may change who calls,
     /// and what the client can do, at any time.
     ///
+    /// What a revision does not have, its answers do not have: 2025-03-26 no structured content, the next two only objects.
+    /// [`Answer::text`] is the same in all of them.
+    ///
     /// ```
     /// # use mcp_runtime::prelude::*;
     /// # use mcp_runtime::testing::{Client, Era};
@@ -254,7 +257,8 @@ impl Client {
         match self.endpoint.answer(self.head(HeaderMap::new()), body.to_string().as_bytes()) {
             Reply::Opened { session, .. } => Some(session),
             Reply::Json { status: StatusCode::OK, .. } => None,
-            refused => panic!("initialize was refused: {refused:?}"),
+            Reply::Json { status, body } => panic!("initialize was refused: {status} {}", String::from_utf8_lossy(&body)),
+            other => panic!("initialize was refused: {other:?}"),
         }
     }
 

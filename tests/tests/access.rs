@@ -453,11 +453,11 @@ fn a_tool_that_needs_a_caller_needs_authentication() {
         [(whoami::tool(), "whoami"), (read_orders::tool(), "read_orders"), (purge_everything::tool(), "purge_everything")]
     {
         let found = problem(plain([tool]).build());
-        let Problem::CallerNeverKnown { tool, location } = &found else { panic!("{found:?}") };
+        let Problem::CallerNeverKnown { tool, location, .. } = &found else { panic!("{found:?}") };
         assert_eq!(*tool, name);
         let expected = format!(
-            "the tool `{name}` needs a known caller (a `Principal` parameter, or scopes), but the server has no `.auth(..)`, \
-             which over stdio is `.stdio_principal(..)` (the tool is at {}:{} (access))",
+            "the tool `{name}` needs a known caller (a `Principal` parameter, or scopes), but the server has no `.auth(..)` \
+             (the tool is at {}:{} (access))",
             location.file, location.line
         );
         assert_eq!(found.to_string(), expected);

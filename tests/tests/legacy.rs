@@ -146,7 +146,7 @@ async fn an_unknown_version_is_answered_with_those_that_are_known() {
     let older = call("2024-11-05").send(&router).await;
     assert_eq!(
         older.message(),
-        "MCP-Protocol-Version names none of the legacy versions 2025-03-26, 2025-06-18, 2025-11-25",
+        "MCP-Protocol-Version is 2024-11-05, none of the versions that open with initialize: 2025-03-26, 2025-06-18, 2025-11-25",
         "{}",
         older.shown()
     );

@@ -80,6 +80,12 @@ impl KeyRing {
         self.ephemeral
     }
 
+    /// How logs name the keys, in order: eight hex digits, which every text that the key seals begins with and which tell
+    /// nothing of the key.
+    pub fn ids(&self) -> impl Iterator<Item = String> {
+        self.keys.iter().map(|key| key.id.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
     pub(super) fn keys(&self) -> &[Key] {
         &self.keys
     }
@@ -155,7 +161,10 @@ pub enum KeyError {
     #[error("there are more than {MAX_KEYS} keys: take out those whose sealed texts have expired")]
     TooMany,
     /// A key is neither hex nor base64.
-    #[error("the {} key is neither base64 nor hex (`openssl rand -base64 32` makes one that is)", Ordinal(*position))]
+    #[error(
+        "the {} key is neither base64 nor hex, without white space in it (`openssl rand -base64 32` makes one that is; several keys are separated by commas)",
+        Ordinal(*position)
+    )]
     Unreadable {
         /// Which key.
         position: usize,

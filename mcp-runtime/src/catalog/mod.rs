@@ -51,8 +51,8 @@ pub(crate) struct Catalog {
 pub(crate) struct Surroundings<'s> {
     pub(crate) limits: Limits,
     pub(crate) has_state: &'s dyn Fn(TypeId) -> bool,
-    /// Can a caller be known at all?
-    pub(crate) authenticates: bool,
+    /// Why no caller can be known at all, if so.
+    pub(crate) nobody_known: Option<&'static str>,
 }
 
 impl Catalog {
@@ -139,8 +139,10 @@ fn requirements(definition: &'static ToolDefinition, around: &Surroundings<'_>, 
             }
         }
     }
-    if !around.authenticates && (needs_principal || !definition.scopes.is_empty()) {
-        problems.push(Problem::CallerNeverKnown { tool: definition.name, location: definition.location });
+    if let Some(because) = around.nobody_known
+        && (needs_principal || !definition.scopes.is_empty())
+    {
+        problems.push(Problem::CallerNeverKnown { tool: definition.name, because, location: definition.location });
     }
     needs_principal
 }

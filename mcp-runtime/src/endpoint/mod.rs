@@ -10,7 +10,7 @@ mod origins;
 
 use std::sync::Arc;
 
-use http::header::{AUTHORIZATION, COOKIE, HeaderName, PROXY_AUTHORIZATION};
+use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
 use http::{HeaderMap, StatusCode};
 use mcp_auth::{Auth, Challenge, ChallengeError, Principal};
 use tokio::sync::{Semaphore, SemaphorePermit, TryAcquireError};
@@ -28,7 +28,9 @@ pub(crate) use origins::{Origins, PublicUrl};
 use crate::call::{CallState, Context, RawArguments, RequestMeta, Running, States, ToolResult};
 use crate::catalog::{Catalog, Entry};
 use crate::protocol::legacy::{Client, refuse};
-use crate::protocol::{Code, Era, Incoming, Message, Method, Refusal, Renderer, Wire, check_parameters, classify, modern};
+use crate::protocol::{
+    Code, Era, Incoming, Message, Method, Refusal, Renderer, SESSION_ID, Wire, check_parameters, classify, modern,
+};
 
 const KIB: usize = 1024;
 const SMALL_BODY: usize = 64 * KIB;
@@ -238,7 +240,12 @@ impl Endpoint {
             return Err(busy());
         };
         let (headers, over_http) = match head.carrier {
-            Carrier::Http(headers) => (without_credentials(headers), true),
+            Carrier::Http(mut headers) => {
+                if terms.session.is_some() {
+                    headers.remove(&SESSION_ID);
+                }
+                (without_credentials(headers), true)
+            }
             Carrier::Pipe(_) => (HeaderMap::new(), false),
         };
         let context = Context::new(CallState {
@@ -318,7 +325,7 @@ fn forbidden(entry: &Entry, principal: Option<&Principal>, id: &str) -> Option<R
 
 /// What proved the caller's identity is not for handlers: a token passed on is a token leaked.
 fn without_credentials(mut headers: HeaderMap) -> HeaderMap {
-    for name in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, HeaderName::from_static("mcp-session-id")] {
+    for name in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION] {
         headers.remove(name);
     }
     headers

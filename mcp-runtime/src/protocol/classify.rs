@@ -5,7 +5,7 @@
 
 use http::HeaderMap;
 
-use super::{Code, Era, Incoming, Refusal, headers};
+use super::{Code, Era, Incoming, Refusal, headers, printable};
 
 /// How a message is to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,8 +33,9 @@ pub(crate) fn wire_of(http: &HeaderMap) -> Result<Wire, Refusal> {
         Some(_) => Ok(Wire::Modern),
         None if version > Era::NEWEST_LEGACY.version() => Err(Refusal::unsupported_version(version)),
         None => {
-            let known = Era::LEGACY.map(Era::version).join(", ");
-            Err(Refusal::bad(Code::InvalidRequest, format!("MCP-Protocol-Version names none of the legacy versions {known}")))
+            let (known, version) = (Era::LEGACY.map(Era::version).join(", "), printable(version));
+            let message = format!("MCP-Protocol-Version is {version}, none of the versions that open with initialize: {known}");
+            Err(Refusal::bad(Code::InvalidRequest, message))
         }
     }
 }

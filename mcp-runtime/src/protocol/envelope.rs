@@ -52,19 +52,18 @@ pub(crate) struct Params<'a> {
     pub(crate) name: Option<Text<'a>>,
     pub(crate) arguments: Option<&'a RawValue>,
     pub(crate) cursor: Option<&'a RawValue>,
-    /// Apart, since other requests should not carry the room for it.
-    pub(crate) handshake: Option<Box<Handshake<'a>>>,
-    /// Of `notifications/cancelled`, with the next one.
-    pub(crate) request_id: Option<&'a RawValue>,
-    pub(crate) reason: Option<Text<'a>>,
+    /// Apart, since other messages should not carry the room for it.
+    pub(crate) lifecycle: Option<Box<Lifecycle<'a>>>,
 }
 
-/// The parameters of `initialize`.
+/// The parameters of `initialize` and of `notifications/cancelled`.
 #[derive(Debug, Default)]
-pub(crate) struct Handshake<'a> {
+pub(crate) struct Lifecycle<'a> {
     pub(crate) protocol_version: Option<Text<'a>>,
     pub(crate) capabilities: Option<Object<DeclaredCapabilities>>,
     pub(crate) client_info: Option<Object<Implementation<'a>>>,
+    pub(crate) request_id: Option<&'a RawValue>,
+    pub(crate) reason: Option<Text<'a>>,
 }
 
 #[derive(Debug, Default)]
@@ -135,11 +134,11 @@ impl<'a> Members<'a> for Params<'a> {
             "name" => once(&mut self.name, map),
             "arguments" => once(&mut self.arguments, map),
             "cursor" => once(&mut self.cursor, map),
-            "protocolVersion" => once(&mut self.handshake.get_or_insert_default().protocol_version, map),
-            "capabilities" => once(&mut self.handshake.get_or_insert_default().capabilities, map),
-            "clientInfo" => once(&mut self.handshake.get_or_insert_default().client_info, map),
-            "requestId" => once(&mut self.request_id, map),
-            "reason" => once(&mut self.reason, map),
+            "protocolVersion" => once(&mut self.lifecycle.get_or_insert_default().protocol_version, map),
+            "capabilities" => once(&mut self.lifecycle.get_or_insert_default().capabilities, map),
+            "clientInfo" => once(&mut self.lifecycle.get_or_insert_default().client_info, map),
+            "requestId" => once(&mut self.lifecycle.get_or_insert_default().request_id, map),
+            "reason" => once(&mut self.lifecycle.get_or_insert_default().reason, map),
             _ => skip(map),
         }
     }

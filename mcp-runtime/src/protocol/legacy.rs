@@ -4,7 +4,7 @@
 
 use serde_json::json;
 
-use super::envelope::{Handshake, Implementation, Meta, Object, Text};
+use super::envelope::{Implementation, Lifecycle, Meta, Object, Text};
 use super::message::progress_token;
 use super::{Code, Era, Incoming, Message, Method, Refusal, modern};
 use crate::call::{Capabilities, Capability, RequestMeta};
@@ -67,7 +67,7 @@ pub(crate) fn read<'a>(
     let request = || {
         let mut meta = RequestMeta::default();
         let method = match &*method {
-            "initialize" => handshake(params.handshake.as_deref().unwrap_or(&Handshake::default()), opening.named())?,
+            "initialize" => handshake(params.lifecycle.as_deref().unwrap_or(&Lifecycle::default()), opening.named())?,
             "ping" => Method::Ping,
             "tools/list" if has_tools => params.list_tools()?,
             "tools/call" if has_tools => {
@@ -88,13 +88,15 @@ pub(crate) fn refuse(message: Incoming<'_>) -> Result<Message<'_>, Refusal> {
         Incoming::Response => Err(super::invalid("this is a response to no request")),
         Incoming::Asked { id: None, .. } => Ok(Message::Ignored),
         Incoming::Asked { id, method, params } if method == "initialize" => {
-            let requested = params.handshake.as_ref().and_then(|handshake| handshake.protocol_version.as_ref()?.as_str());
+            let requested = params.lifecycle.as_ref().and_then(|params| params.protocol_version.as_ref()?.as_str());
             let requested = requested.unwrap_or_default();
-            Err(Refusal::unsupported_version(requested).with_id(id))
+            Err(Refusal::unsupported_version(requested).after(REFUSED).with_id(id))
         }
-        Incoming::Asked { id, params, .. } => Err(modern::unclaimed(params.meta()).with_id(id)),
+        Incoming::Asked { id, params, .. } => Err(modern::unclaimed(params.meta()).after(REFUSED).with_id(id)),
     }
 }
+
+const REFUSED: &str = "This server does not serve the versions that open with initialize";
 
 /// A request that needs a session names none.
 pub(crate) fn no_session() -> Refusal {
@@ -103,7 +105,7 @@ pub(crate) fn no_session() -> Refusal {
 
 /// `initialize`: every field that is missing or wrong is named. A version that is not spoken here is no error: the client is
 /// offered the newest, and decides (MCP 2025-11-25, "Version Negotiation").
-fn handshake<'a>(params: &Handshake<'_>, header: Option<Era>) -> Result<Method<'a>, Refusal> {
+fn handshake<'a>(params: &Lifecycle<'_>, header: Option<Era>) -> Result<Method<'a>, Refusal> {
     let mut missing = Vec::new();
     let mut wrong = Vec::new();
     let requested = text(params.protocol_version.as_ref(), "protocolVersion", &mut missing, &mut wrong);

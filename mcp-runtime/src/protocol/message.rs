@@ -38,7 +38,6 @@ pub(crate) enum Method<'a> {
 
 /// A message in JSON-RPC's terms.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly every message asks, and it is moved twice")]
 pub(crate) enum Incoming<'a> {
     Asked {
         /// As JSON text; without it the message is a notification.
@@ -103,11 +102,12 @@ impl<'a> Params<'a> {
 
     /// The parameters of `notifications/cancelled`. Malformed ones are ignored, as the specification has it.
     pub(super) fn cancelled(self) -> Message<'a> {
-        let reason = match self.reason {
+        let Some(params) = self.lifecycle else { return Message::Ignored };
+        let reason = match params.reason {
             Some(Text::Is(reason)) => Some(reason),
             Some(Text::Other) | None => None,
         };
-        match self.request_id.filter(|id| is_id(id)) {
+        match params.request_id.filter(|id| is_id(id)) {
             Some(request) => Message::Cancelled { request: request.get(), reason },
             None => Message::Ignored,
         }

@@ -15,7 +15,7 @@ mod render;
 
 pub(crate) use classify::{Wire, classify, wire_of};
 pub use era::Era;
-pub(crate) use headers::{check_parameters, session_id};
+pub(crate) use headers::{SESSION_ID, check_parameters, session_id};
 pub(crate) use message::{Incoming, Message, Method, invalid};
 pub(crate) use refusal::{Code, Refusal, printable};
 pub(crate) use render::{Implementation, Renderer, progress};

@@ -76,7 +76,10 @@ impl Refusal {
         let supported = Era::V2026_07_28.version();
         Self::bad(
             Code::UnsupportedVersion,
-            format!("Protocol version not supported; this server speaks {supported} with per-request _meta"),
+            format!(
+                "Protocol version not supported; this server speaks {supported} with per-request _meta ({} and older open with initialize)",
+                Era::NEWEST_LEGACY.version()
+            ),
         )
         .data(json!({ "supported": [supported], "requested": printable(requested) }))
     }

@@ -1,24 +1,18 @@
 //! Checks everything that a compiler cannot, and makes the server.
 
-use std::env::VarError;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use mcp_auth::{KeyRing, Sealer};
 use serde_json::json;
 
-use super::{Handle, LegacyClients, Server};
+use super::{Handle, Server};
 use crate::call::Limits;
 use crate::catalog::{Catalog, Surroundings, Tool};
-use crate::endpoint::{Access, Endpoint, Legacy, Origins, PublicUrl};
+use crate::endpoint::{Access, Endpoint, Origins, PublicUrl};
 use crate::error::{Error, Problem, Result};
 use crate::protocol::{Implementation, Renderer};
-use crate::session::Sessions;
 use crate::transport;
-
-/// The environment variable with the keys of a server that was given none otherwise.
-const SEALING_KEYS: &str = "MCP_SEALING_KEYS";
 
 /// From where the server can be reached, as far as it knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,16 +62,22 @@ impl Server {
         let around = Surroundings {
             limits: Limits { timeout: self.limits.timeout, max_result_bytes: self.limits.max_result_bytes },
             has_state: &|id| self.states.contains(id),
-            authenticates: match reach {
-                Reach::InProcess => true,
-                Reach::Pipe => self.stdio_principal.is_some(),
-                Reach::Embedded | Reach::Listening(_) => self.auth.is_some(),
+            nobody_known: match reach {
+                Reach::Pipe if self.stdio_principal.is_none() => Some(
+                    "over stdio nobody is known, since `.auth(..)` is not asked there: add `.stdio_principal(Principal::user(\"..\"))`",
+                ),
+                Reach::Embedded | Reach::Listening(_) if self.auth.is_none() => Some("the server has no `.auth(..)`"),
+                _ => None,
             },
         };
         let catalog = Catalog::build(tools, &around, &mut problems);
-        let legacy = self.legacy(reach, &mut problems);
+        let sealing = self.sealing(reach, &mut problems);
         if !problems.is_empty() {
             return Err(Error::Config(problems));
+        }
+        let legacy = self.legacy(reach, sealing.as_ref());
+        if let Some(sealing) = sealing.filter(|_| reach != Reach::InProcess) {
+            sealing.tell();
         }
         let count = catalog.names().count();
         let names = catalog.names().collect::<Vec<_>>().join(", ");
@@ -88,41 +88,6 @@ impl Server {
         let access = Access { origins, auth: self.auth.clone(), allow_anonymous: self.auth.is_none() || self.allow_anonymous };
         let renderer = self.renderer(&catalog);
         Ok(Built { endpoint: Arc::new(Endpoint::new(self.path, catalog, self.states, renderer, legacy, access, self.limits)) })
-    }
-
-    /// How legacy clients are served. On a pipe there is nothing to seal.
-    fn legacy(&self, reach: Reach, problems: &mut Vec<Problem>) -> Legacy {
-        if self.session_lifetime.as_secs() == 0 {
-            problems.push(Problem::setting("session_lifetime", &format!("{:?}", self.session_lifetime), "at least a second"));
-        }
-        match self.legacy {
-            LegacyClients::Refused => return Legacy::Refused,
-            LegacyClients::Sessionless => return Legacy::Sessionless,
-            LegacyClients::Sessions if reach == Reach::Pipe => return Legacy::Sessionless,
-            LegacyClients::Sessions => {}
-        }
-        let keys = match (&self.sealing_keys, std::env::var(SEALING_KEYS)) {
-            (Some(keys), _) => keys.clone(),
-            (None, Ok(keys)) => KeyRing::parse(keys.split(',')),
-            (None, Err(VarError::NotPresent)) => KeyRing::ephemeral(),
-            (None, Err(VarError::NotUnicode(_))) => KeyRing::parse([""]),
-        };
-        match keys {
-            Ok(keys) => {
-                if keys.is_ephemeral() && reach != Reach::InProcess {
-                    tracing::info!(target: "mcp_runtime::server", "no sealing key was given, so one was made: the sessions of legacy clients end with this process, and no second instance knows them; give `.sealing_keys(..)` or {SEALING_KEYS} to keep them");
-                }
-                // Instances have addresses of their own, but one public URL.
-                let resource = self.public_url.clone().unwrap_or_else(|| format!("{} {}", self.name, self.path));
-                let seal = Sealer::new(keys, resource).purpose("session id");
-                Legacy::Sessions(Sessions::new(seal, self.session_lifetime))
-            }
-            Err(error) => {
-                let origin = if self.sealing_keys.is_some() { "sealing_keys" } else { SEALING_KEYS };
-                problems.push(Problem::SealingKeys { origin, error });
-                Legacy::Refused
-            }
-        }
     }
 
     /// Who could call, and under which names.
@@ -186,6 +151,9 @@ impl Server {
         more_than_none("max_concurrent_calls", limits.max_concurrent_calls == 0);
         more_than_none("max_connections", limits.max_connections == 0);
         more_than_none("client_timeout", limits.client_timeout.is_zero());
+        if self.session_lifetime.as_secs() == 0 {
+            problems.push(Problem::setting("session_lifetime", &format!("{:?}", self.session_lifetime), "at least a second"));
+        }
         if limits.max_buffered_bytes < limits.max_body_bytes {
             let value = limits.max_buffered_bytes.to_string();
             problems.push(Problem::setting("max_buffered_bytes", &value, "at least `max_body_bytes`"));

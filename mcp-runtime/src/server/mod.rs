@@ -1,6 +1,7 @@
 //! The builder.
 
 mod build;
+mod sealing;
 mod serve;
 mod stdio;
 
@@ -162,18 +163,21 @@ impl Server {
         self
     }
 
-    /// The keys for what clients keep for the server: session ids. The first one seals, every one opens, so a key is replaced
-    /// by putting the new one before it and taking the old one away a session's lifetime later.
+    /// The keys for what clients keep for the server, session ids: `.sealing_keys([key])`. The first one seals, every one opens.
     ///
     /// A key is 32 to 64 random bytes in base64 or hex (`openssl rand -base64 32`). Without this, the environment variable
     /// `MCP_SEALING_KEYS` has them, separated by commas; without either, the server makes one that ends with it, and sessions
-    /// survive neither a restart nor a request that reaches another instance.
+    /// survive neither a restart nor a request that reaches another instance. All instances need the same keys and the same
+    /// [`public_url`](Self::public_url).
+    ///
+    /// To replace a key while several instances run, restart all of them three times: with `[old, new]`, so that all can open what
+    /// the new one seals; with `[new, old]`; and a [`session_lifetime`](Self::session_lifetime) later with `[new]`.
     pub fn sealing_keys<K: AsRef<str>>(mut self, keys: impl IntoIterator<Item = K>) -> Self {
         self.sealing_keys = Some(KeyRing::parse(keys));
         self
     }
 
-    /// How long a legacy client may use its session before it must open another. Default: 24 hours.
+    /// How long a legacy client may use its session before it must open another; at least a second. Default: 24 hours.
     pub fn session_lifetime(mut self, lifetime: Duration) -> Self {
         self.session_lifetime = lifetime;
         self

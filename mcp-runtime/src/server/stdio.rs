@@ -12,7 +12,7 @@ impl Server {
     /// clients that start the server themselves. Clients of every revision are served, on the same pipe as well.
     ///
     /// The streams are taken over: on Unix, `println!` in a tool goes to standard error, as do the children's outputs, and
-    /// standard input is empty for them. On other systems nothing must print to standard output. A call that still runs at
+    /// standard input is empty for them. Before, and on other systems, nothing must print to standard output. A call that still runs at
     /// the end may end within two seconds.
     ///
     /// No credential comes over a pipe, so [`auth`](Self::auth) is not asked; the caller is
@@ -22,8 +22,9 @@ impl Server {
     /// The configuration is not right, or the streams can not be taken.
     pub async fn stdio(self) -> Result<()> {
         let principal = self.stdio_principal.clone();
-        let built = self.build_for(Reach::Pipe)?;
+        // First of all: what a log writes to standard output, it must not write into the conversation.
         let (input, output) = stdio::take_standard().map_err(Error::Stdio)?;
+        let built = self.build_for(Reach::Pipe)?;
         tracing::info!(target: "mcp_runtime::server", "serving standard input and output");
         let shutdown = built.endpoint.shutdown.clone();
         let mut served = std::pin::pin!(stdio::serve(built.endpoint, principal, input, output));
@@ -42,7 +43,8 @@ impl Server {
     /// As [`stdio`](Self::stdio), over any pair of byte streams: a Unix socket, or a pipe of a test. Serves until `input`
     /// ends, or `output` takes no more.
     ///
-    /// Both are used by threads of their own. A read that blocks does so until something comes, also when this future is
+    /// Not for the process's own standard streams: `stdio` keeps what tools and their children print and read apart, and this does
+    /// not. Both are used by threads of their own. A read that blocks does so until something comes, also when this future is
     /// dropped.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 //! nothing. Only what was ended before its time is kept, for as long as it would have been valid.
 
 mod ended;
+mod recent;
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -16,6 +17,7 @@ use crate::protocol::Era;
 use crate::protocol::legacy::Client;
 use ended::Ended;
 pub(crate) use ended::Full;
+use recent::Recent;
 
 /// A session's name inside the server: unique, as its nonce is.
 pub(crate) type SessionKey = [u8; 24];
@@ -28,6 +30,7 @@ pub(crate) struct Sessions {
     seal: Seal,
     lifetime: Duration,
     ended: Ended,
+    recent: Recent,
 }
 
 /// A session whose id was presented, by its owner, in time.
@@ -66,7 +69,7 @@ const STATEMENT: usize = 1 + 4 + 1 + 32 + 8 + 8;
 
 impl Sessions {
     pub(crate) fn new(seal: Seal, lifetime: Duration) -> Self {
-        Self { seal, lifetime, ended: Ended::default() }
+        Self { seal, lifetime, ended: Ended::default(), recent: Recent::default() }
     }
 
     /// The id of a new session: visible ASCII of less than 512 bytes.
@@ -93,7 +96,7 @@ impl Sessions {
     }
 
     fn find_at(&self, id: &str, principal: Option<&Principal>, now: u64) -> Result<Session, NoSession> {
-        let session = self.open(id).ok_or(NoSession::Sealed)?;
+        let session = self.recent.get_or_open(id, || self.open(id)).ok_or(NoSession::Sealed)?;
         if session.owner != principal.map(Principal::digest) {
             return Err(NoSession::Foreign);
         }
@@ -171,6 +174,10 @@ mod tests {
         let mut capabilities = Capabilities::default();
         capabilities.insert(Capability::Sampling);
         Client { era: Era::V2025_06_18, capabilities }
+    }
+
+    pub(super) fn session(mark: u8) -> Session {
+        Session { key: [mark; 24], client: client(), owner: None, expires: HOUR }
     }
 
     fn begin_at(sessions: &Sessions, principal: Option<&Principal>, now: u64) -> String {

@@ -26,7 +26,7 @@ pub(crate) use streams::take_standard;
 /// answers, and a client that waits for the process to end does not wait long.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// So many finished calls may wait for a client that does not read, beside those that may run.
+/// So many tasks may wait for a client that does not read, beside those whose calls run.
 const MOST_UNREAD: usize = 64;
 
 /// Serves until the input ends, nobody reads the output, or the endpoint shuts down.
@@ -51,7 +51,7 @@ pub(crate) async fn serve(
     let shutdown = endpoint.shutdown.clone();
     let unread = conversation.output.clone();
     let gone = tokio::select! {
-        () = conversation.follow(&mut lines) => false,
+        gone = conversation.follow(&mut lines) => gone,
         () = shutdown.cancelled() => false,
         () = unread.closed() => true,
     };
@@ -81,10 +81,17 @@ struct Conversation {
 }
 
 impl Conversation {
-    async fn follow(&mut self, lines: &mut mpsc::Receiver<Line>) {
+    /// Until the input ends; true if the client reads no more.
+    async fn follow(&mut self, lines: &mut mpsc::Receiver<Line>) -> bool {
+        let patience = self.endpoint.bounds.client_timeout;
         while let Some(line) = lines.recv().await {
-            self.line(line).await;
+            // Nothing in here waits but for the client to read.
+            if tokio::time::timeout(patience, self.line(line)).await.is_err() {
+                tracing::warn!(target: "mcp_runtime::server", ?patience, "the client does not read what it asked for; the conversation is over");
+                return true;
+            }
         }
+        false
     }
 
     async fn line(&mut self, line: Line) {
@@ -109,7 +116,7 @@ impl Conversation {
     }
 
     async fn send(&self, message: Vec<u8>) {
-        // Fails if nobody reads any more, which ends the loop.
+        // Fails if nobody reads any more, which ends the conversation.
         let _ = self.output.send(message).await;
     }
 
