@@ -41,9 +41,9 @@ fn address() -> Option<String> {
         (None, ..) => Some("127.0.0.1:8000".to_owned()),
         (Some("--addr"), Some(address), None) => Some(address),
         (Some("--stdio"), None, None) => None,
-        _ => {
-            eprintln!("usage: echo [--addr HOST:PORT | --stdio]");
-            std::process::exit(2)
+        (asked, ..) => {
+            eprintln!("usage: echo [--addr HOST:PORT | --stdio], 127.0.0.1:8000 unless told otherwise");
+            std::process::exit(if asked == Some("--help") { 0 } else { 2 })
         }
     }
 }
