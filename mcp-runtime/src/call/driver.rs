@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 
 use super::outbox::Progress;
 use super::{CallFuture, Context, Outcome, ToolError, ToolResult};
@@ -21,6 +21,8 @@ pub(crate) struct Running {
     call: Option<Call>,
     limits: Limits,
     timer: Option<Pin<Box<Sleep>>>,
+    /// Runs out when nothing was reported for a while.
+    quiet: Option<Pin<Box<Sleep>>>,
     /// Was progress handed out, so that there is a stream to put the rest on?
     streaming: bool,
     done: Option<ToolResult>,
@@ -39,6 +41,8 @@ impl std::fmt::Debug for Call {
 pub(crate) struct Limits {
     pub(crate) timeout: Duration,
     pub(crate) max_result_bytes: usize,
+    /// How often a client that asked for progress hears of a tool that reports none.
+    pub(crate) heartbeat: Option<Duration>,
 }
 
 /// What a call says.
@@ -53,7 +57,7 @@ impl Running {
     pub(crate) fn start(context: Context, limits: Limits, start: impl FnOnce(Context) -> CallFuture) -> Self {
         let for_call = context.clone();
         let call = guarded(&context, || start(for_call)).unwrap_or_else(|masked| Box::pin(std::future::ready(Ok(masked))));
-        Self { context, call: Some(Call(call)), limits, timer: None, streaming: false, done: None }
+        Self { context, call: Some(Call(call)), limits, timer: None, quiet: None, streaming: false, done: None }
     }
 
     pub(crate) fn context(&self) -> &Context {
@@ -78,7 +82,7 @@ impl Running {
                 let timeout = self.limits.timeout;
                 let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
                 if timer.as_mut().poll(cx).is_pending() {
-                    return Poll::Ready(Event::Progress(ready!(self.poll_outbox(cx))));
+                    return Poll::Ready(Event::Progress(ready!(self.poll_report(cx))));
                 }
                 self.context.cancel();
                 tracing::warn!(target: "mcp_runtime::tool", tool = self.context.tool_name(), ?timeout, "tool timed out");
@@ -88,10 +92,24 @@ impl Running {
         self.finish(outcome)
     }
 
-    fn poll_outbox(&mut self, cx: &mut std::task::Context<'_>) -> Poll<Progress> {
-        let progress = self.context.outbox().take(cx.waker());
-        self.streaming |= progress.is_some();
-        progress.map_or(Poll::Pending, Poll::Ready)
+    /// What the tool reports, or a sign of life where it is quiet for long.
+    fn poll_report(&mut self, cx: &mut std::task::Context<'_>) -> Poll<Progress> {
+        let outbox = self.context.outbox();
+        let interval = self.limits.heartbeat.filter(|_| self.context.progress_token().is_some());
+        let report = match (outbox.take(cx.waker()), interval) {
+            (Some(report), _) => report,
+            (None, None) => return Poll::Pending,
+            (None, Some(interval)) => {
+                let quiet = self.quiet.get_or_insert_with(|| Box::pin(tokio::time::sleep(interval)));
+                ready!(quiet.as_mut().poll(cx));
+                outbox.heartbeat()
+            }
+        };
+        if let (Some(quiet), Some(interval)) = (&mut self.quiet, interval) {
+            quiet.as_mut().reset(Instant::now() + interval);
+        }
+        self.streaming = true;
+        Poll::Ready(report)
     }
 
     fn finish(&mut self, outcome: Outcome) -> Poll<Event> {

@@ -17,6 +17,8 @@ pub(crate) struct Outbox {
 struct Pending {
     latest: Option<Progress>,
     reached: Option<f64>,
+    /// Of the tool's last report.
+    total: Option<f64>,
     waker: Option<Waker>,
 }
 
@@ -34,13 +36,25 @@ impl Outbox {
         if !done.is_finite() || state.reached.is_some_and(|reached| done <= reached) {
             return;
         }
+        let total = total.filter(|total| total.is_finite());
         state.reached = Some(done);
-        state.latest = Some(Progress { done, total: total.filter(|total| total.is_finite()), message });
+        state.total = total;
+        state.latest = Some(Progress { done, total, message });
         self.filled.store(true, Ordering::Release);
         if let Some(waker) = state.waker.take() {
             drop(state);
             waker.wake();
         }
+    }
+
+    /// A report that only says that the tool is still at work. It grows, as progress must, but by so little that the tool's own
+    /// next report is larger.
+    pub(crate) fn heartbeat(&self) -> Progress {
+        const STEP: f64 = 1.0 / (1_u64 << 40) as f64;
+        let mut state = self.lock();
+        let done = state.reached.map_or(0.0, |reached| reached + reached.abs().max(1.0) * STEP);
+        state.reached = Some(done);
+        Progress { done, total: state.total, message: String::new() }
     }
 
     /// Takes what is there, or leaves the waker to be woken when something comes.
@@ -66,6 +80,19 @@ impl Outbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_heartbeat_grows_by_less_than_the_tool_will() {
+        let outbox = Outbox::default();
+        let (first, second) = (outbox.heartbeat(), outbox.heartbeat());
+        assert!(first.done == 0.0 && second.done > first.done && second.done < 1e-9);
+        for done in [1.0, 1e6] {
+            outbox.progress(done, Some(2e6), String::new());
+            assert_eq!(outbox.take(Waker::noop()).map(|progress| progress.done), Some(done));
+            let beat = outbox.heartbeat();
+            assert!(beat.done > done && beat.done < done + 1e-3 && beat.total == Some(2e6), "{beat:?}");
+        }
+    }
 
     #[test]
     fn progress_grows_and_a_slow_reader_gets_the_latest() {

@@ -78,6 +78,7 @@ impl Catalog {
                     let output = schema::output(definition.output_schema);
                     listed.push(listing::tool_json(definition, &input.published, output.as_ref()));
                     let limits = Limits {
+                        heartbeat: around.limits.heartbeat,
                         timeout: definition.timeout.unwrap_or(around.limits.timeout),
                         max_result_bytes: definition.max_result_bytes.unwrap_or(around.limits.max_result_bytes),
                     };

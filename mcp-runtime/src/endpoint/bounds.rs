@@ -7,6 +7,7 @@ use std::time::Duration;
 pub(crate) struct Bounds {
     pub(crate) timeout: Duration,
     pub(crate) max_result_bytes: usize,
+    pub(crate) heartbeat: Option<Duration>,
     pub(crate) max_body_bytes: usize,
     pub(crate) max_concurrent_calls: usize,
     /// Of legacy clients that left.
@@ -23,6 +24,7 @@ impl Default for Bounds {
         Self {
             timeout: Duration::from_secs(300),
             max_result_bytes: 1024 * 1024,
+            heartbeat: Some(Duration::from_secs(15)),
             max_body_bytes: 4 * 1024 * 1024,
             max_concurrent_calls: 1024,
             max_unattended_calls: 256,

@@ -60,7 +60,11 @@ impl Server {
         self.check_bounds(&mut problems);
         let tools = self.chosen(&mut problems);
         let around = Surroundings {
-            limits: Limits { timeout: self.limits.timeout, max_result_bytes: self.limits.max_result_bytes },
+            limits: Limits {
+                timeout: self.limits.timeout,
+                max_result_bytes: self.limits.max_result_bytes,
+                heartbeat: self.limits.heartbeat,
+            },
             has_state: &|id| self.states.contains(id),
             nobody_known: match reach {
                 Reach::Pipe if self.stdio_principal.is_none() => Some(
@@ -151,6 +155,7 @@ impl Server {
         more_than_none("max_concurrent_calls", limits.max_concurrent_calls == 0);
         more_than_none("max_connections", limits.max_connections == 0);
         more_than_none("client_timeout", limits.client_timeout.is_zero());
+        more_than_none("heartbeat", limits.heartbeat.is_some_and(|interval| interval.is_zero()));
         if self.session_lifetime.as_secs() == 0 {
             problems.push(Problem::setting("session_lifetime", &format!("{:?}", self.session_lifetime), "at least a second"));
         }

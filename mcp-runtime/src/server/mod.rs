@@ -196,6 +196,13 @@ impl Server {
         self
     }
 
+    /// How often a client that asked for progress hears that a tool is still at work, where the tool itself reports nothing;
+    /// `None` for never. Many clients give up after a minute of silence. Default: 15 seconds.
+    pub fn heartbeat(mut self, interval: impl Into<Option<Duration>>) -> Self {
+        self.limits.heartbeat = interval.into();
+        self
+    }
+
     /// How many bytes of text or JSON a result may have, unless its tool says otherwise. Default: 1 MiB.
     pub fn max_result_bytes(mut self, bytes: usize) -> Self {
         self.limits.max_result_bytes = bytes;

@@ -6,7 +6,7 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::with_default;
 use tracing::{Dispatch, Event, Metadata, Subscriber};
 
-use super::{Arc, Client, Value, header_text, json};
+use super::{Arc, Client, Era, Value, header_text, json};
 use crate::Tool;
 use crate::prelude::*;
 
@@ -240,4 +240,41 @@ fn a_text_with_line_breaks_stays_one_line_of_the_log() {
         assert!(line.contains(tool.name()) && line.contains("ERROR second"), "{line}");
         assert!(!line.contains(char::is_control), "{line:?}");
     }
+}
+
+/// Work for so many seconds, and report at these.
+#[tool(crate = crate)]
+async fn long(seconds: u64, reports: Vec<u64>, ctx: Context) -> &'static str {
+    for second in 1..=seconds {
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        if reports.contains(&second) {
+            ctx.progress(f64::from(u32::try_from(second).expect("seconds")), 100.0, "");
+        }
+    }
+    "done"
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quiet_tool_gives_signs_of_life_to_those_who_ask() {
+    let beats = async |client: &Client, seconds: u64, reports: &[u64]| {
+        let answer = client.call("long", json!({ "seconds": seconds, "reports": reports })).await;
+        assert_eq!(answer.text(), "done");
+        answer.progress().iter().map(|report| report["progress"].as_f64().expect("a number")).collect::<Vec<_>>()
+    };
+    let server = Server::new("test", "0").only([long::tool()]);
+    for era in Era::ALL {
+        let client = Client::new(&server).era(era);
+        assert!(beats(&client, 60, &[]).await.is_empty(), "nobody asked");
+        let asking = client.progress();
+        assert!(beats(&asking, 14, &[]).await.is_empty(), "it ends in time");
+        let quiet = beats(&asking, 50, &[]).await;
+        assert!(quiet.len() == 3 && quiet.is_sorted_by(|one, next| one < next), "{quiet:?}");
+        assert_eq!(beats(&asking, 50, &[10, 20, 30, 40]).await, [10.0, 20.0, 30.0, 40.0], "it is not quiet");
+        let both = beats(&asking, 45, &[20]).await;
+        assert!(matches!(both[..], [first, 20.0, last] if first < 1.0 && last > 20.0 && last < 20.001), "{both:?}");
+    }
+    let never = Client::new(&server.clone().heartbeat(None)).progress();
+    assert!(beats(&never, 250, &[]).await.is_empty());
+    let often = Client::new(&server.heartbeat(std::time::Duration::from_secs(1))).progress();
+    assert_eq!(beats(&often, 5, &[]).await.len(), 4);
 }
