@@ -93,16 +93,25 @@ impl Client {
 
     /// Reads the list of tools, as clients do before they call: it says which arguments go into headers.
     fn informed(mut self) -> Self {
-        let meta = json!({ (key::PROTOCOL_VERSION): Era::V2026_07_28.version(), (key::CLIENT_CAPABILITIES): {} });
-        let list = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": { "_meta": meta } });
-        let carrier = Carrier::Pipe(Arc::new(Pipe::default()));
-        let head = Head { carrier, extensions: Extensions::new(), principal: self.principal.clone() };
-        let listed = match self.endpoint.answer(head, list.to_string().as_bytes()) {
-            Reply::Json { body, .. } => parse(&body),
-            _ => Value::Null,
-        };
-        let tools = listed["result"]["tools"].as_array().into_iter().flatten();
-        let mirrored = tools.filter_map(|tool| {
+        let mut tools = Vec::new();
+        let mut cursor = json!({});
+        loop {
+            let meta = json!({ (key::PROTOCOL_VERSION): Era::V2026_07_28.version(), (key::CLIENT_CAPABILITIES): {} });
+            cursor["_meta"] = meta;
+            let list = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": cursor });
+            let carrier = Carrier::Pipe(Arc::new(Pipe::default()));
+            let head = Head { carrier, extensions: Extensions::new(), principal: self.principal.clone() };
+            let Reply::Json { body, .. } = self.endpoint.answer(head, list.to_string().as_bytes()) else { break };
+            let mut page = parse(&body)["result"].take();
+            if let Some(listed) = page["tools"].as_array_mut() {
+                tools.append(listed);
+            }
+            match page["nextCursor"].take() {
+                Value::Null => break,
+                next => cursor = json!({ "cursor": next }),
+            }
+        }
+        let mirrored = tools.iter().filter_map(|tool| {
             let mut found = Vec::new();
             find_mirrored(&tool["inputSchema"], &[], &mut found);
             Some((tool["name"].as_str()?.to_owned(), found)).filter(|(_, found)| !found.is_empty())
@@ -186,11 +195,19 @@ impl Client {
     /// # Panics
     /// As [`request`](Self::request), or if the request was refused.
     pub async fn tools(&self) -> Vec<Value> {
-        let answer = self.request("tools/list", json!({})).await;
-        if answer.error_code() == Some(Code::MethodNotFound.number().into()) {
-            return Vec::new();
+        let mut tools = Vec::new();
+        let mut params = json!({});
+        loop {
+            let answer = self.request("tools/list", params).await;
+            if answer.error_code() == Some(Code::MethodNotFound.number().into()) {
+                return tools;
+            }
+            tools.extend(answer.result()["tools"].as_array().into_iter().flatten().cloned());
+            match answer.result().get("nextCursor") {
+                Some(cursor) => params = json!({ "cursor": cursor }),
+                None => return tools,
+            }
         }
-        answer.result()["tools"].as_array().cloned().unwrap_or_default()
     }
 
     /// Sends any request. `params` is a JSON object; `_meta` is added to it.

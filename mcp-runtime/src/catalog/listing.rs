@@ -72,6 +72,12 @@ impl Lists {
         }
         list
     }
+
+    /// The tools with these indices.
+    pub(super) fn of(&self, era: Era, indices: &[usize]) -> List {
+        let tools = &self.forms[self.form_of[era as usize]].tools;
+        array(tools, |index| indices.binary_search(&index).is_ok())
+    }
 }
 
 fn array(tools: &[String], visible: impl Fn(usize) -> bool) -> List {

@@ -1,10 +1,12 @@
 //! What the server offers: collected once, sorted, checked, and serialised before the first request.
 
 mod listing;
+mod paging;
 mod tool;
 
 use std::any::TypeId;
 
+pub(crate) use paging::{BadCursor, Paging};
 pub use tool::{Annotations, Injected, Location, Tool, ToolDefinition};
 
 use crate::call::{Limits, Requirement};
@@ -45,6 +47,17 @@ impl Entry {
 pub(crate) struct Catalog {
     tools: Vec<Entry>,
     lists: Lists,
+    /// `None` for one page with everything.
+    paging: Option<Paging>,
+}
+
+/// A page of a list.
+#[derive(Debug)]
+pub(crate) struct Page {
+    /// JSON text of an array.
+    pub(crate) list: listing::List,
+    /// Where the list goes on.
+    pub(crate) next: Option<String>,
 }
 
 /// What the builder knows and a tool may need.
@@ -92,7 +105,11 @@ impl Catalog {
             }
         }
         let lists = Lists::new(&entries, &listed);
-        Self { tools: entries, lists }
+        Self { tools: entries, lists, paging: None }
+    }
+
+    pub(crate) fn paged(self, paging: Paging) -> Self {
+        Self { paging: Some(paging), ..self }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -115,9 +132,29 @@ impl Catalog {
         schema::closest(name, visible.map(|entry| entry.definition.name))
     }
 
-    /// The JSON array of the tools that this caller may see, as the revision writes it.
-    pub(crate) fn list(&self, era: Era, principal: Option<&Principal>) -> listing::List {
-        self.lists.for_caller(era, &self.tools, principal)
+    /// The tools that this caller may see, as the revision writes them: the first page, or the one that a cursor stands for.
+    pub(crate) fn list(&self, era: Era, principal: Option<&Principal>, cursor: Option<&str>) -> Result<Page, BadCursor> {
+        let Some(paging) = &self.paging else {
+            return match cursor {
+                Some(_) => Err(BadCursor),
+                None => Ok(Page { list: self.lists.for_caller(era, &self.tools, principal), next: None }),
+            };
+        };
+        let after = cursor.map(|cursor| paging.after(principal, cursor)).transpose()?;
+        let start = after.map_or(0, |after| self.tools.partition_point(|entry| *entry.definition.name <= *after));
+        let visible: Vec<usize> = (start..self.tools.len()).filter(|&index| self.tools[index].visible_to(principal)).collect();
+        let Some((shown, [_, ..])) = visible.split_at_checked(paging.size()) else {
+            return Ok(Page { list: self.lists.of(era, &visible), next: None });
+        };
+        let last = shown.last().map_or("", |&last| self.tools[last].definition.name);
+        match paging.cursor(principal, last) {
+            Ok(next) => Ok(Page { list: self.lists.of(era, shown), next: Some(next) }),
+            Err(error) => {
+                // Too long a page is better than half a list.
+                tracing::error!(target: "mcp_runtime::server", %error, "cannot make a cursor");
+                Ok(Page { list: self.lists.of(era, &visible), next: None })
+            }
+        }
     }
 }
 

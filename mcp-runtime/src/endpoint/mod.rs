@@ -26,7 +26,7 @@ use in_flight::{InFlight, Scope};
 pub(crate) use origins::{Origins, PublicUrl};
 
 use crate::call::{CallState, Context, RawArguments, RequestMeta, Running, States, ToolResult};
-use crate::catalog::{Catalog, Entry};
+use crate::catalog::{BadCursor, Catalog, Entry};
 use crate::protocol::legacy::{Client, refuse};
 use crate::protocol::{
     Code, Era, Incoming, Message, Method, Refusal, Renderer, SESSION_ID, Wire, check_parameters, classify, modern,
@@ -191,10 +191,13 @@ impl Endpoint {
             Method::Discover => Ok(ok(self.renderer.discover(id))),
             Method::Initialize { era, capabilities } => self.open(&head, id, Client { era, capabilities }),
             Method::Ping => Ok(ok(Renderer::pong(id))),
-            Method::ListTools => {
-                let list = self.catalog.list(terms.era, head.principal.as_ref());
-                Ok(ok(self.renderer.tools(id, terms.era, &list)))
-            }
+            Method::ListTools { cursor } => match self.catalog.list(terms.era, head.principal.as_ref(), cursor.as_deref()) {
+                Ok(page) => Ok(ok(self.renderer.tools(id, terms.era, &page))),
+                Err(BadCursor) => {
+                    let refusal = Refusal::params("Unknown cursor; begin the list again, without one");
+                    Err(refusal.in_era(terms.era).with_id(Some(id)))
+                }
+            },
             Method::CallTool { name, arguments } => {
                 self.call(head, terms, id, &name, arguments, meta).map_err(|refusal| refusal.in_era(terms.era).with_id(Some(id)))
             }

@@ -51,7 +51,7 @@ pub(crate) struct Params<'a> {
     pub(crate) meta: Option<Object<Meta<'a>>>,
     pub(crate) name: Option<Text<'a>>,
     pub(crate) arguments: Option<&'a RawValue>,
-    pub(crate) cursor: Option<&'a RawValue>,
+    pub(crate) cursor: Option<Text<'a>>,
     /// Apart, since other messages should not carry the room for it.
     pub(crate) lifecycle: Option<Box<Lifecycle<'a>>>,
 }

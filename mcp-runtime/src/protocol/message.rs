@@ -32,7 +32,7 @@ pub(crate) enum Method<'a> {
     Discover,
     Initialize { era: Era, capabilities: Capabilities },
     Ping,
-    ListTools,
+    ListTools { cursor: Option<Cow<'a, str>> },
     CallTool { name: Cow<'a, str>, arguments: Option<&'a str> },
 }
 
@@ -113,10 +113,11 @@ impl<'a> Params<'a> {
         }
     }
 
-    pub(super) fn list_tools(&self) -> Result<Method<'a>, Refusal> {
+    pub(super) fn list_tools(self) -> Result<Method<'a>, Refusal> {
         match self.cursor {
-            Some(_) => Err(Refusal::params("Unknown cursor: the list of tools has one page")),
-            None => Ok(Method::ListTools),
+            None => Ok(Method::ListTools { cursor: None }),
+            Some(Text::Is(cursor)) => Ok(Method::ListTools { cursor: Some(cursor) }),
+            Some(Text::Other) => Err(Refusal::params("params.cursor must be a string: the nextCursor of a page")),
         }
     }
 

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::json::write_string;
 use super::{Era, key};
 use crate::call::{Content, Contents, Progress, ToolResult};
+use crate::catalog::Page;
 
 /// Who the server says it is.
 #[derive(Clone, Copy, Debug)]
@@ -59,12 +60,16 @@ impl Renderer {
         whole(id, "")
     }
 
-    /// `list` is the JSON array of the tools, in the form of `era`.
-    pub(crate) fn tools(&self, id: &str, era: Era, list: &str) -> Vec<u8> {
-        envelope(id, list.len() + 256, |out| {
+    /// `page` has the tools in the form of `era`.
+    pub(crate) fn tools(&self, id: &str, era: Era, page: &Page) -> Vec<u8> {
+        envelope(id, page.list.len() + 512, |out| {
             self.begin(out, era);
             out.extend_from_slice(br#""tools":"#);
-            out.extend_from_slice(list.as_bytes());
+            out.extend_from_slice(page.list.as_bytes());
+            if let Some(next) = &page.next {
+                out.extend_from_slice(br#","nextCursor":"#);
+                write_string(out, next);
+            }
             if !era.is_legacy() {
                 out.push(b',');
                 out.extend_from_slice(NOT_CACHED.as_bytes());

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{Handle, Server};
 use crate::call::Limits;
-use crate::catalog::{Catalog, Surroundings, Tool};
+use crate::catalog::{Catalog, Paging, Surroundings, Tool};
 use crate::endpoint::{Access, Endpoint, Origins, PublicUrl};
 use crate::error::{Error, Problem, Result};
 use crate::protocol::{Implementation, Renderer};
@@ -80,7 +80,11 @@ impl Server {
             return Err(Error::Config(problems));
         }
         let legacy = self.legacy(reach, sealing.as_ref());
-        if let Some(sealing) = sealing.filter(|_| reach != Reach::InProcess) {
+        let catalog = match (self.page_size, &sealing) {
+            (Some(size), Some(sealing)) => catalog.paged(Paging::new(size, sealing.seal("cursor"))),
+            _ => catalog,
+        };
+        if let Some(sealing) = sealing.filter(|_| !matches!(reach, Reach::InProcess | Reach::Pipe)) {
             sealing.tell();
         }
         let count = catalog.names().count();
@@ -150,6 +154,7 @@ impl Server {
             }
         };
         more_than_none("timeout", limits.timeout.is_zero());
+        more_than_none("page_size", self.page_size == Some(0));
         more_than_none("max_result_bytes", limits.max_result_bytes == 0);
         more_than_none("max_body_bytes", limits.max_body_bytes == 0);
         more_than_none("max_concurrent_calls", limits.max_concurrent_calls == 0);

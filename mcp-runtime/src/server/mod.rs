@@ -36,6 +36,7 @@ pub struct Server {
     allow_anonymous: bool,
     public_url: Option<String>,
     path: String,
+    page_size: Option<usize>,
     hosts: Vec<String>,
     origins: Vec<String>,
     legacy: LegacyClients,
@@ -74,6 +75,7 @@ impl Server {
             allow_anonymous: false,
             public_url: None,
             path: "/mcp".to_owned(),
+            page_size: None,
             hosts: Vec::new(),
             origins: Vec::new(),
             legacy: LegacyClients::default(),
@@ -145,6 +147,14 @@ impl Server {
         self
     }
 
+    /// How many tools a page of `tools/list` has. Unless set, one page has them all: not every client asks for a second.
+    ///
+    /// The cursors are sealed (see [`sealing_keys`](Self::sealing_keys)), and each is its caller's alone.
+    pub fn page_size(mut self, tools: usize) -> Self {
+        self.page_size = Some(tools);
+        self
+    }
+
     /// A further `Host` the server answers to: `name` or `name:port`.
     pub fn allow_host(mut self, host: impl Into<String>) -> Self {
         self.hosts.push(host.into());
@@ -163,7 +173,7 @@ impl Server {
         self
     }
 
-    /// The keys for what clients keep for the server, session ids: `.sealing_keys([key])`. The first one seals, every one opens.
+    /// The keys for what clients keep for the server, session ids and cursors: `.sealing_keys([key])`. The first one seals, every one opens.
     ///
     /// A key is 32 to 64 random bytes in base64 or hex (`openssl rand -base64 32`). Without this, the environment variable
     /// `MCP_SEALING_KEYS` has them, separated by commas; without either, the server makes one that ends with it, and sessions

@@ -23,9 +23,10 @@ pub(super) struct Sealing {
 impl Server {
     /// The keys, where something is to be sealed. Those given in code are checked in any case.
     pub(super) fn sealing(&self, reach: Reach, problems: &mut Vec<Problem>) -> Option<Sealing> {
+        let has_sessions = self.legacy == LegacyClients::Sessions && reach != Reach::Pipe;
         let keys = match &self.sealing_keys {
             Some(keys) => keys.clone().map_err(|error| Problem::SealingKeys { origin: "sealing_keys", error }),
-            None if self.legacy != LegacyClients::Sessions || reach == Reach::Pipe => return None,
+            None if !has_sessions && self.page_size.is_none() => return None,
             None => from_environment(std::env::var(SEALING_KEYS)),
         };
         let resource = self.public_url.clone().unwrap_or_else(|| format!("{} {}", self.name, self.path));
@@ -64,16 +65,16 @@ fn from_environment(keys: Result<String, VarError>) -> Result<KeyRing, Problem> 
 }
 
 impl Sealing {
-    fn seal(&self, purpose: &'static str) -> Seal {
+    pub(super) fn seal(&self, purpose: &'static str) -> Seal {
         Sealer::new(self.keys.clone(), self.resource.as_str()).purpose(purpose)
     }
 
     /// Tells the operator what does not survive, and what two instances must have in common.
     pub(super) fn tell(&self) {
-        const LOST: &str = "no sealing key was given, so one was made: the sessions of legacy clients end with this process, and no second instance knows them; give `.sealing_keys(..)` or MCP_SEALING_KEYS to keep them";
+        const LOST: &str = "no sealing key was given, so one was made: the sessions of legacy clients and the cursors of lists end with this process, and no second instance knows them; give `.sealing_keys(..)` or MCP_SEALING_KEYS to keep them";
         if !self.keys.is_ephemeral() {
             let keys = self.keys.ids().collect::<Vec<_>>().join(", ");
-            tracing::info!(target: "mcp_runtime::server", keys, resource = self.resource, "sessions are sealed with these keys, for this resource; instances that share them know each other's");
+            tracing::info!(target: "mcp_runtime::server", keys, resource = self.resource, "sessions and cursors are sealed with these keys, for this resource; instances that share them know each other's");
         } else if self.is_public {
             tracing::warn!(target: "mcp_runtime::server", "{LOST}");
         } else {

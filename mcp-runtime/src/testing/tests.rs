@@ -278,3 +278,41 @@ async fn a_quiet_tool_gives_signs_of_life_to_those_who_ask() {
     let often = Client::new(&server.heartbeat(std::time::Duration::from_secs(1))).progress();
     assert_eq!(beats(&often, 5, &[]).await.len(), 4);
 }
+
+#[tokio::test]
+async fn a_list_in_pages_is_the_whole_list() {
+    let named = |name: String| {
+        let mut definition = long::tool().definition().clone();
+        definition.name = name.leak();
+        definition.scopes = if definition.name.ends_with('3') { &["secret"] } else { &[] };
+        definition.hidden = true;
+        Tool::from_definition(Box::leak(Box::new(definition)))
+    };
+    let server = Server::new("test", "0").only((0..10).map(|index| named(format!("tool_{index}"))));
+    let alice = Principal::user("alice");
+    for era in Era::ALL {
+        for (size, first) in [(1, 1), (3, 3), (9, 9), (10, 9), (100, 9)] {
+            let whole = Client::new(&server).era(era).principal(alice.clone());
+            let paged = Client::new(&server.clone().page_size(size)).era(era).principal(alice.clone());
+            assert_eq!(paged.tools().await, whole.tools().await, "{era:?} {size}");
+            let page = paged.request("tools/list", json!({})).await;
+            assert_eq!(page.result()["tools"].as_array().map(Vec::len), Some(first), "{era:?} {size}");
+            let Some(next) = page.result().get("nextCursor") else { continue };
+            for stranger in [Principal::user("bob"), alice.clone().issued_by("elsewhere")] {
+                let refused = paged.clone().principal(stranger).request("tools/list", json!({ "cursor": next })).await;
+                assert_eq!(refused.error_code(), Some(-32602), "{era:?} {size}");
+            }
+            // Who may see more meanwhile sees more.
+            let risen = paged.clone().principal(alice.clone().scopes(["secret"]));
+            let rest = risen.request("tools/list", json!({ "cursor": next })).await;
+            assert!(!rest.result()["tools"].as_array().expect("a list").is_empty());
+        }
+        let client = Client::new(&server.clone().page_size(2)).era(era);
+        for cursor in [json!(""), json!("abc"), json!(5), json!({}), Value::Null] {
+            let answer = client.request("tools/list", json!({ "cursor": cursor })).await;
+            assert_eq!((answer.status(), answer.error_code()), (200, Some(-32602)), "{era:?} {cursor}");
+        }
+    }
+    let problem = server.page_size(0).allow_anonymous().build().expect_err("no page").to_string();
+    assert!(problem.contains("page_size is `0`"), "{problem}");
+}

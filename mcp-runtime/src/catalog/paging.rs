@@ -1,0 +1,78 @@
+//! Pages of a list, and the cursors between them.
+//!
+//! A cursor is a sealed statement: whose list it goes on, and after which name. Any instance with the key goes on from there,
+//! also when the list has changed in between.
+
+use mcp_auth::{Principal, Seal, SealError};
+
+#[derive(Debug)]
+pub(crate) struct Paging {
+    /// At least one.
+    size: usize,
+    seal: Seal,
+}
+
+/// A cursor that this server did not give to this caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BadCursor;
+
+/// One byte that says whether the caller is known, and the caller's digest.
+const OWNER: usize = 1 + 32;
+
+impl Paging {
+    pub(crate) fn new(size: usize, seal: Seal) -> Self {
+        Self { size, seal }
+    }
+
+    pub(super) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Where the list goes on after this name.
+    pub(super) fn cursor(&self, principal: Option<&Principal>, name: &str) -> Result<String, SealError> {
+        self.seal.seal(&[&owner(principal), name.as_bytes()].concat())
+    }
+
+    /// The name that a cursor stands for.
+    pub(super) fn after(&self, principal: Option<&Principal>, cursor: &str) -> Result<String, BadCursor> {
+        let opened = self.seal.open(cursor).ok_or(BadCursor)?;
+        let (sealed_for, name) = opened.statement.split_first_chunk().ok_or(BadCursor)?;
+        if *sealed_for != owner(principal) {
+            return Err(BadCursor);
+        }
+        String::from_utf8(name.to_vec()).map_err(|_| BadCursor)
+    }
+}
+
+fn owner(principal: Option<&Principal>) -> [u8; OWNER] {
+    let mut owner = [0; OWNER];
+    if let Some(principal) = principal {
+        owner[0] = 1;
+        owner[1..].copy_from_slice(&principal.digest());
+    }
+    owner
+}
+
+#[cfg(test)]
+mod tests {
+    use mcp_auth::{KeyRing, Sealer};
+
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_its_callers_and_its_purposes() {
+        let sealer = Sealer::new(KeyRing::ephemeral().expect("randomness"), "https://a.example/mcp");
+        let (here, sessions) = (Paging::new(1, sealer.purpose("cursor")), Paging::new(1, sealer.purpose("session id")));
+        let (alice, bob) = (Principal::user("alice"), Principal::user("bob"));
+        let cursor = here.cursor(Some(&alice), "echo").expect("a cursor");
+        assert_eq!(here.after(Some(&alice), &cursor).as_deref(), Ok("echo"));
+        for stranger in [None, Some(&bob)] {
+            assert_eq!(here.after(stranger, &cursor), Err(BadCursor));
+        }
+        assert_eq!(sessions.after(Some(&alice), &cursor), Err(BadCursor));
+        for forged in ["", "echo", &cursor[1..]] {
+            assert_eq!(here.after(Some(&alice), forged), Err(BadCursor), "{forged}");
+        }
+        assert_eq!(here.after(None, &here.cursor(None, "").expect("a cursor")).as_deref(), Ok(""));
+    }
+}
