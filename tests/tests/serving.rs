@@ -658,7 +658,7 @@ async fn progress_tokens_come_back_as_they_were_written() {
 async fn a_quiet_stream_is_kept_alive_by_comments() {
     use http_body_util::BodyExt as _;
     use tower::ServiceExt as _;
-    let router = router(fixture().server);
+    let router = router(fixture().server.heartbeat(None));
     let begin = tokio::time::Instant::now();
     let response = router.oneshot(with_progress(call("hang_while_streaming")).request()).await.expect("routers do not fail");
     let mut body = response.into_body();
