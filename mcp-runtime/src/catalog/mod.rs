@@ -108,6 +108,11 @@ impl Catalog {
         Self { tools: entries, lists, paging: None }
     }
 
+    /// Do some callers see what others do not?
+    pub(crate) fn depends_on_caller(&self) -> bool {
+        self.tools.iter().any(|entry| entry.definition.hidden)
+    }
+
     pub(crate) fn paged(self, paging: Paging) -> Self {
         Self { paging: Some(paging), ..self }
     }

@@ -18,7 +18,7 @@ pub use era::Era;
 pub(crate) use headers::{SESSION_ID, check_parameters, session_id};
 pub(crate) use message::{Incoming, Message, Method, invalid};
 pub(crate) use refusal::{Code, Refusal, printable};
-pub(crate) use render::{Implementation, Renderer, progress};
+pub(crate) use render::{CacheHint, Implementation, Renderer, progress};
 
 /// Keys of the protocol in `_meta`.
 pub(crate) mod key {

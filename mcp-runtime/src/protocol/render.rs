@@ -1,5 +1,7 @@
 //! Writes answers: one renderer, which knows what each revision has and lacks.
 
+use std::time::Duration;
+
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
@@ -25,24 +27,39 @@ pub(crate) struct Renderer {
     discover: String,
     /// The result of `initialize`, for each of [`Era::LEGACY`].
     initialize: [String; 3],
+    /// `"ttlMs":…,"cacheScope":…` of lists.
+    cache_hint: String,
 }
 
-/// Nothing says that answers may be kept or shared: the safe side (MCP 2026-07-28, "Caching").
-const NOT_CACHED: &str = r#""ttlMs":0,"cacheScope":"private""#;
+/// How long what the server offers may be kept by clients, and whether caches may share it (MCP 2026-07-28, "Caching").
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CacheHint {
+    pub(crate) ttl: Duration,
+    /// Is it the same for everybody?
+    pub(crate) is_public: bool,
+}
+
+impl CacheHint {
+    fn json(self) -> String {
+        let scope = if self.is_public { "public" } else { "private" };
+        format!(r#""ttlMs":{},"cacheScope":"{scope}""#, u64::try_from(self.ttl.as_millis()).unwrap_or(u64::MAX))
+    }
+}
 
 impl Renderer {
-    pub(crate) fn new(server: Implementation<'_>, capabilities: &Value, instructions: Option<&str>) -> Self {
+    pub(crate) fn new(server: Implementation<'_>, capabilities: &Value, instructions: Option<&str>, hint: CacheHint) -> Self {
+        let cache_hint = hint.json();
         let server_info = format!("\"{}\":{}", key::SERVER_INFO, server.json(Era::V2026_07_28));
         let instructions = instructions.map(|text| format!(r#","instructions":{}"#, Value::from(text))).unwrap_or_default();
         let discover = format!(
-            r#""resultType":"complete","supportedVersions":{},"capabilities":{capabilities}{instructions},{NOT_CACHED},"_meta":{{{server_info}}}"#,
+            r#""resultType":"complete","supportedVersions":{},"capabilities":{capabilities}{instructions},{cache_hint},"_meta":{{{server_info}}}"#,
             json!([Era::V2026_07_28.version()])
         );
         let initialize = Era::LEGACY.map(|era| {
             let (version, server) = (era.version(), server.json(era));
             format!(r#""protocolVersion":"{version}","capabilities":{capabilities},"serverInfo":{server}{instructions}"#)
         });
-        Self { server_info, discover, initialize }
+        Self { server_info, discover, initialize, cache_hint }
     }
 
     pub(crate) fn discover(&self, id: &str) -> Vec<u8> {
@@ -72,7 +89,7 @@ impl Renderer {
             }
             if !era.is_legacy() {
                 out.push(b',');
-                out.extend_from_slice(NOT_CACHED.as_bytes());
+                out.extend_from_slice(self.cache_hint.as_bytes());
             }
             self.meta(out, era, None);
         })

@@ -11,7 +11,7 @@ use crate::call::Limits;
 use crate::catalog::{Catalog, Paging, Surroundings, Tool};
 use crate::endpoint::{Access, Endpoint, Origins, PublicUrl};
 use crate::error::{Error, Problem, Result};
-use crate::protocol::{Implementation, Renderer};
+use crate::protocol::{CacheHint, Implementation, Renderer};
 use crate::transport;
 
 /// From where the server can be reached, as far as it knows.
@@ -199,7 +199,10 @@ impl Server {
     fn renderer(&self, catalog: &Catalog) -> Renderer {
         let server = Implementation { name: &self.name, version: &self.version, title: self.title.as_deref() };
         let capabilities = if catalog.is_empty() { json!({}) } else { json!({ "tools": {} }) };
-        Renderer::new(server, &capabilities, self.instructions.as_deref())
+        // Where callers must be known, or see different things, no cache may give one's answer to another.
+        let is_public = self.auth.is_none() && !catalog.depends_on_caller() && !self.cache_lists.is_zero();
+        let hint = CacheHint { ttl: self.cache_lists, is_public };
+        Renderer::new(server, &capabilities, self.instructions.as_deref(), hint)
     }
 }
 

@@ -37,6 +37,7 @@ pub struct Server {
     public_url: Option<String>,
     path: String,
     page_size: Option<usize>,
+    cache_lists: Duration,
     hosts: Vec<String>,
     origins: Vec<String>,
     legacy: LegacyClients,
@@ -76,6 +77,7 @@ impl Server {
             public_url: None,
             path: "/mcp".to_owned(),
             page_size: None,
+            cache_lists: Duration::ZERO,
             hosts: Vec::new(),
             origins: Vec::new(),
             legacy: LegacyClients::default(),
@@ -152,6 +154,14 @@ impl Server {
     /// The cursors are sealed (see [`sealing_keys`](Self::sealing_keys)), and each is its caller's alone.
     pub fn page_size(mut self, tools: usize) -> Self {
         self.page_size = Some(tools);
+        self
+    }
+
+    /// How long clients of 2026-07-28 may keep what the server offers without asking again: its description and its lists. Caches
+    /// may share them where they are the same for everybody: on a server without `auth` and without hidden tools. Default: not at
+    /// all.
+    pub fn cache_lists(mut self, ttl: Duration) -> Self {
+        self.cache_lists = ttl;
         self
     }
 

@@ -316,3 +316,26 @@ async fn a_list_in_pages_is_the_whole_list() {
     let problem = server.page_size(0).allow_anonymous().build().expect_err("no page").to_string();
     assert!(problem.contains("page_size is `0`"), "{problem}");
 }
+
+#[tokio::test]
+async fn what_is_offered_may_be_kept_as_long_as_was_said() {
+    let hints = async |server: &Server| {
+        let client = Client::new(server);
+        let (list, offer) = (client.request("tools/list", json!({})).await, client.request("server/discover", json!({})).await);
+        let hint = |answer: &super::Answer| (answer.result()["ttlMs"].clone(), answer.result()["cacheScope"].clone());
+        assert_eq!(hint(&list), hint(&offer));
+        hint(&list)
+    };
+    let server = Server::new("test", "0").only([long::tool()]);
+    assert_eq!(hints(&server).await, (json!(0), json!("private")));
+    let kept = server.cache_lists(std::time::Duration::from_secs(90));
+    assert_eq!(hints(&kept).await, (json!(90_000), json!("public")));
+    let token = StaticTokens::new().token("9f2c61d8a7e04b3f8d15", Principal::user("ci"));
+    assert_eq!(hints(&kept.clone().auth(Auth::chain().with(token))).await, (json!(90_000), json!("private")));
+    let mut hidden = long::tool().definition().clone();
+    (hidden.name, hidden.hidden, hidden.scopes) = ("hidden", true, &["secret"]);
+    let hidden = Tool::from_definition(Box::leak(Box::new(hidden)));
+    assert_eq!(hints(&kept.clone().only([long::tool(), hidden])).await, (json!(90_000), json!("private")));
+    let legacy = Client::new(&kept).era(Era::V2025_11_25).request("tools/list", json!({})).await;
+    assert_eq!(legacy.result().get("ttlMs"), None);
+}
