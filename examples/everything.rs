@@ -92,10 +92,21 @@ fn test_streaming_elicitation() -> &'static str {
     "Nothing to ask."
 }
 
-/// Logs on the server's side only.
+/// Logs to clients that ask for it.
 #[tool]
-fn test_logging_tool() -> &'static str {
-    "Nothing logged to the client."
+fn test_logging_tool(ctx: Context) -> &'static str {
+    ctx.log(LogLevel::Info, "The logging tool was called");
+    "Logged to those who asked."
+}
+
+/// Logs while it works.
+#[tool]
+async fn test_tool_with_logging(ctx: Context) -> &'static str {
+    for message in ["Tool execution started", "Tool processing data", "Tool execution completed"] {
+        ctx.log(LogLevel::Info, message);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    "Three messages logged."
 }
 
 /// Arguments whose schema uses what JSON Schema 2020-12 has.
@@ -148,7 +159,7 @@ fn json_schema_2020_12_tool(Args(contact): Args<Contact>) -> String {
 #[tokio::main]
 async fn main() -> mcp_runtime::Result<()> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
-    let server = Server::new("everything", env!("CARGO_PKG_VERSION"));
+    let server = Server::new("everything", env!("CARGO_PKG_VERSION")).client_logging();
     match std::env::args().nth(1).as_deref() {
         Some("--stdio") => server.stdio().await,
         address => server.serve(address.unwrap_or("127.0.0.1:8001")).await,

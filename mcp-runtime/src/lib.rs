@@ -14,7 +14,7 @@ pub mod testing;
 mod transport;
 
 pub use call::{
-    Args, Audio, Capability, Content, Context, EmbeddedResource, Extension, FromContext, Image, IntoToolResult, Json,
+    Args, Audio, Capability, Content, Context, EmbeddedResource, Extension, FromContext, Image, IntoToolResult, Json, LogLevel,
     Requirement, ResourceContents, ResourceLink, State, ToolError, ToolResult, UserError,
 };
 pub use catalog::{Location, Tool};
@@ -37,7 +37,8 @@ pub mod auth {
 pub mod prelude {
     pub use crate::{
         Args, Audio, Auth, CancellationToken, Capability, Content, Context, EmbeddedResource, Extension, FromContext, HeaderMap,
-        Image, Json, Principal, ResourceLink, Server, State, StaticTokens, ToolError, ToolResult, UserError, data, tool,
+        Image, Json, LogLevel, Principal, ResourceLink, Server, State, StaticTokens, ToolError, ToolResult, UserError, data,
+        tool,
     };
 }
 

@@ -26,6 +26,7 @@ use http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode};
 use mcp_auth::Principal;
 use serde_json::{Map, Value, json};
 
+use crate::call::LogLevel;
 use crate::endpoint::{Carrier, Endpoint, Head, Pipe, Reply, Said};
 pub use crate::protocol::Era;
 use crate::protocol::{Code, key};
@@ -43,6 +44,7 @@ pub struct Client {
     principal: Option<Principal>,
     capabilities: Value,
     progress: bool,
+    log_level: Option<LogLevel>,
     headers: Vec<(String, String)>,
     extensions: Extensions,
     /// By tool.
@@ -63,6 +65,7 @@ pub struct Answer {
     status: StatusCode,
     message: Value,
     progress: Vec<Value>,
+    logs: Vec<Value>,
 }
 
 impl Client {
@@ -81,6 +84,7 @@ impl Client {
                     principal: None,
                     capabilities: json!({}),
                     progress: false,
+                    log_level: None,
                     headers: Vec::new(),
                     extensions: Extensions::new(),
                     mirrored: Arc::default(),
@@ -168,6 +172,13 @@ impl Client {
         self
     }
 
+    /// Asks for log messages of this level and graver ones; they are in [`Answer::logs`].
+    #[must_use]
+    pub fn log_level(mut self, level: LogLevel) -> Self {
+        self.log_level = Some(level);
+        self
+    }
+
     /// Puts a value into the extensions of each request, as a middleware of the host application would: for `Extension<T>`.
     #[must_use]
     pub fn extension<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
@@ -227,6 +238,12 @@ impl Client {
             if self.era > Era::V2025_03_26 {
                 set(&mut headers, "mcp-protocol-version", self.era.version());
             }
+            if let Some(level) = self.log_level {
+                let params = json!({ "level": level.name() });
+                let body = json!({ "jsonrpc": "2.0", "id": 0, "method": "logging/setLevel", "params": params });
+                let answer = self.send(headers.clone(), body.to_string().as_bytes()).await;
+                assert!(answer.message.get("result").is_some(), "logging/setLevel was refused: {}", answer.message);
+            }
         } else {
             self.claim(&mut headers, method, &mut params);
         }
@@ -244,6 +261,9 @@ impl Client {
         meta.insert(key::CLIENT_CAPABILITIES.to_owned(), self.capabilities.clone());
         if self.progress {
             meta.insert("progressToken".to_owned(), "progress".into());
+        }
+        if let Some(level) = self.log_level {
+            meta.insert(key::LOG_LEVEL.to_owned(), level.name().into());
         }
         params.insert("_meta".to_owned(), meta.into());
         set(headers, "mcp-protocol-version", self.era.version());
@@ -299,9 +319,14 @@ impl Client {
     /// # Panics
     /// If there is no tokio runtime and the tool does not end at once, or the server sends what is no JSON.
     pub async fn send(&self, headers: HeaderMap, body: &[u8]) -> Answer {
-        let mut progress = Vec::new();
-        let (status, body) = self.exchange(headers, body, |reported| progress.push(parse(reported)["params"].take())).await;
-        Answer { status, message: parse(&body), progress }
+        let (mut progress, mut logs) = (Vec::new(), Vec::new());
+        let exchanged = self.exchange(headers, body, |report| {
+            let mut report = parse(report);
+            let of_its_kind = if report["method"] == "notifications/progress" { &mut progress } else { &mut logs };
+            of_its_kind.push(report["params"].take());
+        });
+        let (status, body) = exchanged.await;
+        Answer { status, message: parse(&body), progress, logs }
     }
 
     /// As [`send`](Self::send), bytes for bytes: returns the HTTP status and the answer's body.
@@ -313,7 +338,7 @@ impl Client {
         (status.as_u16(), body)
     }
 
-    async fn exchange(&self, headers: HeaderMap, body: &[u8], mut on_progress: impl FnMut(&[u8])) -> (StatusCode, Vec<u8>) {
+    async fn exchange(&self, headers: HeaderMap, body: &[u8], mut on_report: impl FnMut(&[u8])) -> (StatusCode, Vec<u8>) {
         let mut call = match self.endpoint.answer(self.head(headers), body) {
             Reply::Accepted => return (StatusCode::ACCEPTED, Vec::new()),
             Reply::Json { status, body } => return (status, body),
@@ -325,7 +350,7 @@ impl Client {
         loop {
             match call.next().await {
                 Said::Answer(answer) => return (StatusCode::OK, answer),
-                Said::Progress(report) => on_progress(&report),
+                Said::Report(report) => on_report(&report),
                 Said::Cancelled => return (StatusCode::OK, Vec::new()),
             }
         }
@@ -432,6 +457,12 @@ impl Answer {
     pub fn structured(&self) -> &Value {
         assert!(!self.is_error(), "no structured content, but an error: {}", self.text());
         &self.result()["structuredContent"]
+    }
+
+    /// The `params` of the log messages, in order.
+    #[must_use]
+    pub fn logs(&self) -> &[Value] {
+        &self.logs
     }
 
     /// The `params` of the progress notifications, in order.

@@ -30,11 +30,10 @@ TOOLS = [
     "dns-rebinding-protection",
 ]
 MODERN = ["server-stateless", "http-header-validation", "http-custom-header-server-validation", *TOOLS]
-LEGACY = ["server-initialize", "ping", *TOOLS]
+LEGACY = ["server-initialize", "ping", "logging-set-level", "tools-call-with-logging", *TOOLS]
 # Left out, as long as the server does not have what they are about:
-#   tools-call-with-logging, tools-call-sampling, tools-call-elicitation, elicitation-*, input-required-result-*
-#                                              what a tool asks of the client or logs to it
-#   logging-set-level                          the capability logging
+#   tools-call-sampling, tools-call-elicitation, elicitation-*, input-required-result-*
+#                                              what a tool asks of the client
 #   server-sse-polling                         streams that go on after a disconnect
 #   resources-*, sep-2164-resource-not-found, prompts-*, completion-complete, caching (which reads a resource)
 #   tasks-*, sep-2640-skills-*                 extensions

@@ -7,11 +7,13 @@ use std::sync::{Arc, OnceLock};
 
 use http::{Extensions, HeaderMap};
 use mcp_auth::Principal;
+use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 use super::outbox::Outbox;
+use super::{LogLevel, LogMessage};
 
 /// Something a client may be able to do (MCP 2026-07-28, `ClientCapabilities`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -59,6 +61,8 @@ impl Capabilities {
 pub(crate) struct RequestMeta {
     pub(crate) capabilities: Capabilities,
     pub(crate) progress_token: Option<Box<RawValue>>,
+    /// The least grave log messages that the client wants, if it wants any.
+    pub(crate) log_level: Option<LogLevel>,
 }
 
 /// The states of a server, by type.
@@ -176,6 +180,17 @@ impl Context {
     pub fn progress(&self, done: f64, total: impl Into<Option<f64>>, message: impl Into<String>) {
         if self.0.facts.meta.progress_token.is_some() {
             self.0.outbox.progress(done, total.into(), message.into());
+        }
+    }
+
+    /// Sends the client a log message: a text, or any JSON. `level` says how grave it is.
+    ///
+    /// Never blocks. It goes to clients that ask for messages as grave as this, on servers with
+    /// [`client_logging`](crate::Server::client_logging); of a flood, a slow client gets the latest. It is no secret place, and no
+    /// replacement for the server's own log.
+    pub fn log(&self, level: LogLevel, data: impl Into<Value>) {
+        if self.0.facts.meta.log_level.is_some_and(|least| level >= least) {
+            self.0.outbox.log(LogMessage { level, data: data.into() });
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep};
 
-use super::outbox::Progress;
+use super::outbox::Report;
 use super::{CallFuture, Context, Outcome, ToolError, ToolResult};
 
 /// What the client reads of a failure that carries no message for it.
@@ -48,7 +48,7 @@ pub(crate) struct Limits {
 /// What a call says.
 #[derive(Debug)]
 pub(crate) enum Event {
-    Progress(Progress),
+    Report(Report),
     Done(ToolResult),
 }
 
@@ -70,8 +70,8 @@ impl Running {
     }
 
     pub(crate) fn poll_next(&mut self, cx: &mut std::task::Context<'_>) -> Poll<Event> {
-        if let Some(done) = self.done.take() {
-            return Poll::Ready(Event::Done(done));
+        if let Some(event) = self.poll_done() {
+            return Poll::Ready(event);
         }
         let Some(Call(call)) = &mut self.call else { return Poll::Pending };
         let outcome = match guarded(&self.context, || call.as_mut().poll(cx)) {
@@ -82,18 +82,32 @@ impl Running {
                 let timeout = self.limits.timeout;
                 let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
                 if timer.as_mut().poll(cx).is_pending() {
-                    return Poll::Ready(Event::Progress(ready!(self.poll_report(cx))));
+                    return Poll::Ready(Event::Report(ready!(self.poll_report(cx))));
                 }
                 self.context.cancel();
                 tracing::warn!(target: "mcp_runtime::tool", tool = self.context.tool_name(), ?timeout, "tool timed out");
                 Ok(ToolResult::error(format!("The tool did not finish within its limit of {timeout:?}.")))
             }
         };
-        self.finish(outcome)
+        self.finish(outcome);
+        self.poll_done().map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// Once the call has ended: what it still said, then its result.
+    fn poll_done(&mut self) -> Option<Event> {
+        self.done.as_ref()?;
+        // Progress that was reported in the very poll that ended the call is not worth a stream of its own.
+        match self.context.outbox().take_last(self.streaming) {
+            Some(report) => {
+                self.streaming = true;
+                Some(Event::Report(report))
+            }
+            None => self.done.take().map(Event::Done),
+        }
     }
 
     /// What the tool reports, or a sign of life where it is quiet for long.
-    fn poll_report(&mut self, cx: &mut std::task::Context<'_>) -> Poll<Progress> {
+    fn poll_report(&mut self, cx: &mut std::task::Context<'_>) -> Poll<Report> {
         let outbox = self.context.outbox();
         let interval = self.limits.heartbeat.filter(|_| self.context.progress_token().is_some());
         let report = match (outbox.take(cx.waker()), interval) {
@@ -102,7 +116,7 @@ impl Running {
             (None, Some(interval)) => {
                 let quiet = self.quiet.get_or_insert_with(|| Box::pin(tokio::time::sleep(interval)));
                 ready!(quiet.as_mut().poll(cx));
-                outbox.heartbeat()
+                Report::Progress(outbox.heartbeat())
             }
         };
         if let (Some(quiet), Some(interval)) = (&mut self.quiet, interval) {
@@ -112,22 +126,14 @@ impl Running {
         Poll::Ready(report)
     }
 
-    fn finish(&mut self, outcome: Outcome) -> Poll<Event> {
+    fn finish(&mut self, outcome: Outcome) {
         let call = self.call.take();
         // Destructors, and the text of the tool's own error, are the user's code as well.
         let finished = guarded(&self.context, || {
             drop(call);
             outcome.unwrap_or_else(|error| failed(self.context.tool_name(), &error))
         });
-        let result = finished.unwrap_or_else(|masked| masked).limited(self.limits.max_result_bytes);
-        match self.context.outbox().take_last() {
-            Some(progress) if self.streaming => {
-                self.done = Some(result);
-                Poll::Ready(Event::Progress(progress))
-            }
-            // Reported in the very poll that ended the call: not worth a stream of its own.
-            _ => Poll::Ready(Event::Done(result)),
-        }
+        self.done = Some(finished.unwrap_or_else(|masked| masked).limited(self.limits.max_result_bytes));
     }
 }
 

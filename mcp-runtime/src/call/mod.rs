@@ -6,6 +6,7 @@ mod context;
 mod driver;
 mod error;
 mod extract;
+mod log;
 mod outbox;
 mod result;
 
@@ -16,7 +17,9 @@ pub use context::{Capability, Context};
 pub(crate) use driver::{Event, Limits, Running};
 pub use error::{ToolError, UserError};
 pub use extract::{Extension, FromContext, Requirement, State};
-pub(crate) use outbox::Progress;
+pub use log::LogLevel;
+pub(crate) use log::LogMessage;
+pub(crate) use outbox::{Progress, Report};
 pub(crate) use result::Contents;
 pub use result::{IntoToolResult, Json, ToolResult};
 

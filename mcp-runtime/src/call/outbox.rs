@@ -2,9 +2,15 @@
 //!
 //! No channel: the driver of the call looks here after each poll, and leaves its waker for what spawned tasks add.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
+
+use super::LogMessage;
+
+/// So many log messages wait for a client that reads slowly; then the oldest give way.
+const MOST_LOGS: usize = 64;
 
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
@@ -15,11 +21,19 @@ pub(crate) struct Outbox {
 
 #[derive(Debug, Default)]
 struct Pending {
+    logs: VecDeque<LogMessage>,
     latest: Option<Progress>,
     reached: Option<f64>,
     /// Of the tool's last report.
     total: Option<f64>,
     waker: Option<Waker>,
+}
+
+/// One thing to tell the client.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Report {
+    Log(LogMessage),
+    Progress(Progress),
 }
 
 #[derive(Debug, PartialEq)]
@@ -40,6 +54,19 @@ impl Outbox {
         state.reached = Some(done);
         state.total = total;
         state.latest = Some(Progress { done, total, message });
+        self.wake(state);
+    }
+
+    pub(crate) fn log(&self, message: LogMessage) {
+        let mut state = self.lock();
+        if state.logs.len() == MOST_LOGS {
+            state.logs.pop_front();
+        }
+        state.logs.push_back(message);
+        self.wake(state);
+    }
+
+    fn wake(&self, mut state: MutexGuard<'_, Pending>) {
         self.filled.store(true, Ordering::Release);
         if let Some(waker) = state.waker.take() {
             drop(state);
@@ -58,18 +85,20 @@ impl Outbox {
     }
 
     /// Takes what is there, or leaves the waker to be woken when something comes.
-    pub(crate) fn take(&self, waker: &Waker) -> Option<Progress> {
+    pub(crate) fn take(&self, waker: &Waker) -> Option<Report> {
         let mut state = self.lock();
-        if state.latest.is_none() && !state.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+        let report = state.next(true);
+        if report.is_none() && !state.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
             state.waker = Some(waker.clone());
         }
-        self.filled.store(false, Ordering::Release);
-        state.latest.take()
+        self.filled.store(!state.logs.is_empty() || state.latest.is_some(), Ordering::Release);
+        report
     }
 
-    /// Takes what is there once the call has ended. What spawned tasks add later, nobody takes.
-    pub(crate) fn take_last(&self) -> Option<Progress> {
-        if self.filled.load(Ordering::Acquire) { self.lock().latest.take() } else { None }
+    /// Takes what is there once the call has ended, progress only if it is wanted. What spawned tasks add after the last was
+    /// taken, nobody takes.
+    pub(crate) fn take_last(&self, progress: bool) -> Option<Report> {
+        if self.filled.load(Ordering::Acquire) { self.lock().next(progress) } else { None }
     }
 
     fn lock(&self) -> MutexGuard<'_, Pending> {
@@ -77,9 +106,32 @@ impl Outbox {
     }
 }
 
+impl Pending {
+    fn next(&mut self, progress: bool) -> Option<Report> {
+        let log = self.logs.pop_front().map(Report::Log);
+        log.or_else(|| self.latest.take_if(|_| progress).map(Report::Progress))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::call::LogLevel;
+
+    #[test]
+    fn of_a_flood_of_logs_the_latest_are_kept_in_order() {
+        let outbox = Outbox::default();
+        outbox.progress(1.0, None, String::new());
+        for number in 0..100 {
+            outbox.log(LogMessage { level: LogLevel::Info, data: number.into() });
+        }
+        let mut logs = Vec::new();
+        while let Some(Report::Log(message)) = outbox.take_last(false) {
+            logs.push(message.data.as_u64().expect("a number"));
+        }
+        assert_eq!(logs, (36..100).collect::<Vec<_>>());
+        assert!(matches!(outbox.take_last(true), Some(Report::Progress(_))) && outbox.take_last(true).is_none());
+    }
 
     #[test]
     fn a_heartbeat_grows_by_less_than_the_tool_will() {
@@ -88,7 +140,7 @@ mod tests {
         assert!(first.done == 0.0 && second.done > first.done && second.done < 1e-9);
         for done in [1.0, 1e6] {
             outbox.progress(done, Some(2e6), String::new());
-            assert_eq!(outbox.take(Waker::noop()).map(|progress| progress.done), Some(done));
+            assert!(matches!(outbox.take(Waker::noop()), Some(Report::Progress(Progress { done: sent, .. })) if sent == done));
             let beat = outbox.heartbeat();
             assert!(beat.done > done && beat.done < done + 1e-3 && beat.total == Some(2e6), "{beat:?}");
         }
@@ -102,8 +154,8 @@ mod tests {
         outbox.progress(1.0, None, "back".into());
         outbox.progress(f64::NAN, None, "nan".into());
         let taken = outbox.take(Waker::noop()).expect("one");
-        assert_eq!(taken, Progress { done: 2.0, total: None, message: "b".into() });
+        assert_eq!(taken, Report::Progress(Progress { done: 2.0, total: None, message: "b".into() }));
         assert_eq!(outbox.take(Waker::noop()), None);
-        assert_eq!(outbox.take_last(), None);
+        assert_eq!(outbox.take_last(true), None);
     }
 }

@@ -220,7 +220,7 @@ async fn answer(mut call: Call) -> Option<Vec<u8>> {
     loop {
         match call.next().await {
             // One array is one answer: there is no place for reports before it.
-            Said::Progress(_) => {}
+            Said::Report(_) => {}
             Said::Answer(answer) => return Some(answer),
             Said::Cancelled => return None,
         }

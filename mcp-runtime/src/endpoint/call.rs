@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use super::Endpoint;
 use super::in_flight::Registration;
-use crate::call::{Event, Running};
+use crate::call::{Event, Report, Running};
 use crate::protocol::{self, Era};
 
 /// A tool at work, and how its end is written.
@@ -35,7 +35,8 @@ pub(crate) struct Call {
 /// What a call has to say, as JSON text.
 #[derive(Debug)]
 pub(crate) enum Said {
-    Progress(Vec<u8>),
+    /// A notification about the call.
+    Report(Vec<u8>),
     Answer(Vec<u8>),
     /// Its client cancelled it, and is told nothing more.
     Cancelled,
@@ -48,8 +49,11 @@ impl Call {
         loop {
             let result = match unless_cancelled(running, self.registration.as_ref()).await {
                 Some(Event::Done(result)) => result,
-                Some(Event::Progress(progress)) => match running.context().progress_token() {
-                    Some(token) => return Said::Progress(protocol::progress(token, &progress)),
+                Some(Event::Report(Report::Log(message))) => {
+                    return Said::Report(protocol::log_message(running.context().tool_name(), &message));
+                }
+                Some(Event::Report(Report::Progress(progress))) => match running.context().progress_token() {
+                    Some(token) => return Said::Report(protocol::progress(token, &progress)),
                     // Only what a client gave a token for is reported.
                     None => continue,
                 },
@@ -105,7 +109,7 @@ impl Drop for Call {
 async fn attend(mut call: Call, tool: &'static str) {
     loop {
         match call.next().await {
-            Said::Progress(_) => {}
+            Said::Report(_) => {}
             Said::Answer(_) => {
                 return tracing::info!(target: "mcp_runtime::tool", tool, "call ended; its client had gone, nobody reads the answer");
             }

@@ -6,6 +6,7 @@ use http::{Extensions, HeaderMap};
 use mcp_auth::Principal;
 
 use super::in_flight::Scope;
+use crate::call::LogLevel;
 use crate::protocol::legacy::Client;
 
 /// What a transport knows of a request beside its body.
@@ -27,15 +28,25 @@ pub(crate) enum Carrier {
 
 /// What a pipe remembers: the handshake of the legacy client at its other end, if there is one.
 #[derive(Debug, Default)]
-pub(crate) struct Pipe(Mutex<Option<Client>>);
+pub(crate) struct Pipe(Mutex<Opened>);
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Opened {
+    pub(super) client: Option<Client>,
+    pub(super) log_level: Option<LogLevel>,
+}
 
 impl Pipe {
-    pub(super) fn client(&self) -> Option<Client> {
+    pub(super) fn opened(&self) -> Opened {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn open(&self, client: Client) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(client);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Opened { client: Some(client), log_level: None };
+    }
+
+    pub(super) fn set_log_level(&self, level: LogLevel) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).log_level = Some(level);
     }
 }
 

@@ -6,9 +6,9 @@ use mcp_auth::Principal;
 use super::carrier::{Carrier, Head};
 use super::in_flight::Scope;
 use super::{Endpoint, Reply, Terms, busy, internal, ok};
-use crate::call::Capabilities;
+use crate::call::{Capabilities, LogLevel};
 use crate::protocol::legacy::{Client, Opening, no_session, read};
-use crate::protocol::{Code, Era, Incoming, Message, Refusal, Wire, session_id, wire_of};
+use crate::protocol::{Code, Era, Incoming, Message, Refusal, Renderer, Wire, session_id, wire_of};
 use crate::session::{Full, Session, Sessions};
 
 /// How clients are served that open with `initialize`.
@@ -27,17 +27,23 @@ pub(super) struct Peer {
     /// The revision that it names in a header.
     named: Option<Era>,
     session: Option<Session>,
+    log_level: Option<LogLevel>,
 }
 
 impl Endpoint {
     /// Who sent this.
     pub(super) fn peer(&self, head: &Head, named: Option<Era>) -> Result<Peer, Refusal> {
-        let mut session = None;
+        let (mut session, mut log_level) = (None, None);
         let client = match (&head.carrier, &self.legacy) {
             (_, Legacy::Refused) => None,
-            (Carrier::Pipe(pipe), _) => pipe.client(),
+            (Carrier::Pipe(pipe), _) => {
+                let opened = pipe.opened();
+                log_level = opened.log_level;
+                opened.client
+            }
             (Carrier::Http(headers), Legacy::Sessions(sessions)) => {
                 session = find(sessions, headers, head.principal.as_ref())?;
+                log_level = session.filter(|_| self.offer.logging).and_then(|session| sessions.log_level(&session));
                 session.map(|session| session.client)
             }
             // Nothing is known of such a client; the revision without the header is meant where there is none.
@@ -45,7 +51,7 @@ impl Endpoint {
                 Some(Client { era: named.unwrap_or(Era::V2025_03_26), capabilities: Capabilities::default() })
             }
         };
-        Ok(Peer { client, named, session })
+        Ok(Peer { client, named, session, log_level })
     }
 
     pub(super) fn read_legacy<'a>(
@@ -61,12 +67,12 @@ impl Endpoint {
             Carrier::Http(_) => Opening::Session { named: peer.named },
             Carrier::Pipe(_) => Opening::Handshake,
         };
-        Ok((terms, read(message, peer.client, opening, !self.catalog.is_empty())?))
+        Ok((terms, read(message, peer.client, opening, self.offer, peer.log_level)?))
     }
 
     /// As a client that did not open, since it is about to: who opens anew is not held to what it opened before.
     pub(super) fn newcomer(named: Option<Era>) -> Peer {
-        Peer { client: None, named, session: None }
+        Peer { client: None, named, session: None, log_level: None }
     }
 
     pub(super) fn open(&self, head: &Head, id: &str, client: Client) -> Result<Reply, Refusal> {
@@ -85,6 +91,16 @@ impl Endpoint {
             },
             (Carrier::Http(_), Legacy::Sessionless | Legacy::Refused) => Ok(ok(body)),
         }
+    }
+
+    /// From now on, within the client's session. Where there is none, there is nothing to remember it in.
+    pub(super) fn set_log_level(&self, head: &Head, terms: Terms, id: &str, level: LogLevel) -> Result<Reply, Refusal> {
+        match (&head.carrier, &self.legacy, &terms.session) {
+            (Carrier::Pipe(pipe), ..) => pipe.set_log_level(level),
+            (Carrier::Http(_), Legacy::Sessions(sessions), Some(session)) => sessions.set_log_level(session, level),
+            _ => return Err(Refusal::unknown_method("logging/setLevel").in_era(terms.era).with_id(Some(id))),
+        }
+        Ok(ok(Renderer::empty(id)))
     }
 
     /// Do legacy clients get sessions?

@@ -29,7 +29,7 @@ use crate::call::{CallState, Context, RawArguments, RequestMeta, Running, States
 use crate::catalog::{BadCursor, Catalog, Entry};
 use crate::protocol::legacy::{Client, refuse};
 use crate::protocol::{
-    Code, Era, Incoming, Message, Method, Refusal, Renderer, SESSION_ID, Wire, check_parameters, classify, modern,
+    Code, Era, Incoming, Message, Method, Offer, Refusal, Renderer, SESSION_ID, Wire, check_parameters, classify, modern,
 };
 
 const KIB: usize = 1024;
@@ -43,6 +43,7 @@ pub(crate) struct Endpoint {
     catalog: Catalog,
     states: Arc<States>,
     renderer: Renderer,
+    offer: Offer,
     legacy: Legacy,
     calls: Arc<Semaphore>,
     in_flight: Arc<InFlight>,
@@ -95,28 +96,33 @@ struct Terms {
     session: Option<Session>,
 }
 
+/// What an endpoint is made of.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) path: String,
+    pub(crate) catalog: Catalog,
+    pub(crate) states: States,
+    pub(crate) renderer: Renderer,
+    pub(crate) offer: Offer,
+    pub(crate) legacy: Legacy,
+    pub(crate) access: Access,
+    pub(crate) bounds: Bounds,
+}
+
 impl Endpoint {
-    pub(crate) fn new(
-        path: String,
-        catalog: Catalog,
-        states: States,
-        renderer: Renderer,
-        legacy: Legacy,
-        access: Access,
-        bounds: Bounds,
-    ) -> Self {
-        let calls = Arc::new(Semaphore::new(bounds.max_concurrent_calls));
-        let buffers = Semaphore::new(bounds.max_buffered_bytes / KIB);
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts { path, catalog, states, renderer, offer, legacy, access, bounds } = parts;
         Self {
             path,
             catalog,
             states: Arc::new(states),
             renderer,
+            offer,
             legacy,
-            calls,
+            calls: Arc::new(Semaphore::new(bounds.max_concurrent_calls)),
             in_flight: Arc::default(),
             unattended: Unattended::new(bounds.max_unattended_calls),
-            buffers,
+            buffers: Semaphore::new(bounds.max_buffered_bytes / KIB),
             shutdown: CancellationToken::new(),
             access,
             bounds,
@@ -160,7 +166,7 @@ impl Endpoint {
             // On a pipe there is nobody to refuse it to: an error would answer an answer.
             _ if modern.scope.is_some() && matches!(message, Incoming::Response) => return Ok((modern, Message::Ignored)),
             Wire::Modern => {
-                let message = modern::read(message, head.carrier.headers(), !self.catalog.is_empty())?;
+                let message = modern::read(message, head.carrier.headers(), self.offer)?;
                 return Ok((modern, message));
             }
             Wire::Legacy(named) => named,
@@ -190,7 +196,8 @@ impl Endpoint {
         match method {
             Method::Discover => Ok(ok(self.renderer.discover(id))),
             Method::Initialize { era, capabilities } => self.open(&head, id, Client { era, capabilities }),
-            Method::Ping => Ok(ok(Renderer::pong(id))),
+            Method::Ping => Ok(ok(Renderer::empty(id))),
+            Method::SetLogLevel(level) => self.set_log_level(&head, terms, id, level),
             Method::ListTools { cursor } => match self.catalog.list(terms.era, head.principal.as_ref(), cursor.as_deref()) {
                 Ok(page) => Ok(ok(self.renderer.tools(id, terms.era, &page))),
                 Err(BadCursor) => {
@@ -211,7 +218,7 @@ impl Endpoint {
         id: &str,
         name: &str,
         arguments: Option<&str>,
-        meta: RequestMeta,
+        mut meta: RequestMeta,
     ) -> Result<Reply, Refusal> {
         let Some(entry) = self.catalog.find(name, head.principal.as_ref()) else {
             return Err(self.unknown_tool(name, head.principal.as_ref()));
@@ -251,6 +258,7 @@ impl Endpoint {
             }
             Carrier::Pipe(_) => (HeaderMap::new(), false),
         };
+        meta.log_level = meta.log_level.filter(|_| self.offer.logging);
         let context = Context::new(CallState {
             tool: definition.name,
             states: Arc::clone(&self.states),

@@ -56,7 +56,7 @@ pub(crate) struct Params<'a> {
     pub(crate) lifecycle: Option<Box<Lifecycle<'a>>>,
 }
 
-/// The parameters of `initialize` and of `notifications/cancelled`.
+/// The parameters of `initialize`, `notifications/cancelled` and `logging/setLevel`.
 #[derive(Debug, Default)]
 pub(crate) struct Lifecycle<'a> {
     pub(crate) protocol_version: Option<Text<'a>>,
@@ -64,6 +64,7 @@ pub(crate) struct Lifecycle<'a> {
     pub(crate) client_info: Option<Object<Implementation<'a>>>,
     pub(crate) request_id: Option<&'a RawValue>,
     pub(crate) reason: Option<Text<'a>>,
+    pub(crate) level: Option<Text<'a>>,
 }
 
 #[derive(Debug, Default)]
@@ -139,6 +140,7 @@ impl<'a> Members<'a> for Params<'a> {
             "clientInfo" => once(&mut self.lifecycle.get_or_insert_default().client_info, map),
             "requestId" => once(&mut self.lifecycle.get_or_insert_default().request_id, map),
             "reason" => once(&mut self.lifecycle.get_or_insert_default().reason, map),
+            "level" => once(&mut self.lifecycle.get_or_insert_default().level, map),
             _ => skip(map),
         }
     }

@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::envelope::{Implementation, Lifecycle, Meta, Object, Text};
 use super::message::progress_token;
-use super::{Code, Era, Incoming, Message, Method, Refusal, modern};
-use crate::call::{Capabilities, Capability, RequestMeta};
+use super::{Code, Era, Incoming, Message, Method, Offer, Refusal, modern};
+use crate::call::{Capabilities, Capability, LogLevel, RequestMeta};
 
 /// What a client said of itself when it opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,12 +45,13 @@ impl Opening {
 
 const NO_SESSION: &str = "No session: send initialize first, then its Mcp-Session-Id with every request";
 
-/// Reads a message. `client` is whom it comes from, if it opened before.
+/// Reads a message. `client` is whom it comes from, if it opened before; `log_level` what it asked for since.
 pub(crate) fn read<'a>(
     message: Incoming<'a>,
     client: Option<Client>,
     opening: Opening,
-    has_tools: bool,
+    offer: Offer,
+    log_level: Option<LogLevel>,
 ) -> Result<Message<'a>, Refusal> {
     let Incoming::Asked { id, method, params } = message else {
         // Nobody was asked anything yet, so it answers nothing.
@@ -69,12 +70,13 @@ pub(crate) fn read<'a>(
         let method = match &*method {
             "initialize" => handshake(params.lifecycle.as_deref().unwrap_or(&Lifecycle::default()), opening.named())?,
             "ping" => Method::Ping,
-            "tools/list" if has_tools => params.list_tools()?,
-            "tools/call" if has_tools => {
+            "tools/list" if offer.tools => params.list_tools()?,
+            "tools/call" if offer.tools => {
                 let progress_token = params.meta().map(progress_token).transpose()?.flatten();
-                meta = RequestMeta { capabilities: client.capabilities, progress_token };
+                meta = RequestMeta { capabilities: client.capabilities, progress_token, log_level };
                 params.call_tool()?
             }
+            "logging/setLevel" if offer.logging => params.set_log_level()?,
             other => return Err(Refusal::unknown_method(other)),
         };
         Ok(Message::Request { id, method, meta })

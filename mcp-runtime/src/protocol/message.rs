@@ -7,7 +7,14 @@ use serde_json::value::RawValue;
 
 use super::envelope::{Envelope, Meta, Object, Params, Text, is_id};
 use super::{Code, Era, Refusal};
-use crate::call::{Capabilities, RequestMeta};
+use crate::call::{Capabilities, LogLevel, RequestMeta};
+
+/// What the server offers: methods of anything else it does not know.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Offer {
+    pub(crate) tools: bool,
+    pub(crate) logging: bool,
+}
 
 /// A message that may be carried out.
 #[derive(Debug)]
@@ -30,10 +37,20 @@ pub(crate) enum Message<'a> {
 #[derive(Debug)]
 pub(crate) enum Method<'a> {
     Discover,
-    Initialize { era: Era, capabilities: Capabilities },
+    Initialize {
+        era: Era,
+        capabilities: Capabilities,
+    },
     Ping,
-    ListTools { cursor: Option<Cow<'a, str>> },
-    CallTool { name: Cow<'a, str>, arguments: Option<&'a str> },
+    ListTools {
+        cursor: Option<Cow<'a, str>>,
+    },
+    /// Of the client's session, from now on.
+    SetLogLevel(LogLevel),
+    CallTool {
+        name: Cow<'a, str>,
+        arguments: Option<&'a str>,
+    },
 }
 
 /// A message in JSON-RPC's terms.
@@ -121,6 +138,14 @@ impl<'a> Params<'a> {
         }
     }
 
+    pub(super) fn set_log_level(self) -> Result<Method<'a>, Refusal> {
+        let level = self.lifecycle.as_ref().and_then(|params| params.level.as_ref()?.as_str()).and_then(LogLevel::of);
+        match level {
+            Some(level) => Ok(Method::SetLogLevel(level)),
+            None => Err(Refusal::params(format!("params.level must be {}", one_of_the_levels()))),
+        }
+    }
+
     pub(super) fn call_tool(self) -> Result<Method<'a>, Refusal> {
         match self.name {
             Some(Text::Is(name)) => Ok(Method::CallTool { name, arguments: self.arguments.map(RawValue::get) }),
@@ -134,6 +159,10 @@ pub(super) fn progress_token(meta: &Meta<'_>) -> Result<Option<Box<RawValue>>, R
         Some(token) if !is_id(token) => Err(malformed("progressToken", "a string or an integer, of at most 1024 bytes")),
         token => Ok(token.map(ToOwned::to_owned)),
     }
+}
+
+pub(super) fn one_of_the_levels() -> String {
+    format!("one of {}", LogLevel::ALL.map(LogLevel::name).join(", "))
 }
 
 pub(super) fn malformed(key: &str, rule: &str) -> Refusal {

@@ -16,9 +16,9 @@ mod render;
 pub(crate) use classify::{Wire, classify, wire_of};
 pub use era::Era;
 pub(crate) use headers::{SESSION_ID, check_parameters, session_id};
-pub(crate) use message::{Incoming, Message, Method, invalid};
+pub(crate) use message::{Incoming, Message, Method, Offer, invalid};
 pub(crate) use refusal::{Code, Refusal, printable};
-pub(crate) use render::{CacheHint, Implementation, Renderer, progress};
+pub(crate) use render::{CacheHint, Implementation, Renderer, log_message, progress};
 
 /// Keys of the protocol in `_meta`.
 pub(crate) mod key {

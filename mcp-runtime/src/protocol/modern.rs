@@ -6,15 +6,12 @@ use http::HeaderMap;
 use serde_json::json;
 
 use super::envelope::{Meta, Object, Params, Text};
-use super::message::{malformed, progress_token};
-use super::{Code, Era, Incoming, Message, Method, Refusal, headers, key, printable};
-use crate::call::RequestMeta;
-
-/// The levels of `logLevel` (RFC 5424).
-const LOG_LEVELS: [&str; 8] = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
+use super::message::{malformed, one_of_the_levels, progress_token};
+use super::{Code, Era, Incoming, Message, Method, Offer, Refusal, headers, key, printable};
+use crate::call::{LogLevel, RequestMeta};
 
 /// Reads a message. `headers` is absent on transports without them.
-pub(crate) fn read<'a>(message: Incoming<'a>, http: Option<&HeaderMap>, has_tools: bool) -> Result<Message<'a>, Refusal> {
+pub(crate) fn read<'a>(message: Incoming<'a>, http: Option<&HeaderMap>, offer: Offer) -> Result<Message<'a>, Refusal> {
     let Incoming::Asked { id, method, params } = message else {
         return Err(super::invalid("this is a response; this server sends no requests"));
     };
@@ -27,7 +24,7 @@ pub(crate) fn read<'a>(message: Incoming<'a>, http: Option<&HeaderMap>, has_tool
         }
         return Ok(if method == "notifications/cancelled" { params.cancelled() } else { Message::Ignored });
     };
-    request(id, &method, params, http, has_tools).map_err(|refusal| refusal.with_id(Some(id)))
+    request(id, &method, params, http, offer).map_err(|refusal| refusal.with_id(Some(id)))
 }
 
 fn request<'a>(
@@ -35,7 +32,7 @@ fn request<'a>(
     method: &str,
     params: Params<'a>,
     http: Option<&HeaderMap>,
-    has_tools: bool,
+    offer: Offer,
 ) -> Result<Message<'a>, Refusal> {
     let none = Meta::default();
     let meta = params.meta().unwrap_or(&none);
@@ -49,8 +46,8 @@ fn request<'a>(
     }
     let method = match method {
         "server/discover" => Method::Discover,
-        "tools/list" if has_tools => params.list_tools()?,
-        "tools/call" if has_tools => params.call_tool()?,
+        "tools/list" if offer.tools => params.list_tools()?,
+        "tools/call" if offer.tools => params.call_tool()?,
         other => return Err(Refusal::unknown_method(other)),
     };
     Ok(Message::Request { id, method, meta })
@@ -107,10 +104,12 @@ fn request_meta(meta: &Meta<'_>) -> Result<RequestMeta, Refusal> {
     if matches!(meta.client_info, Some(Object::Other)) {
         return Err(malformed(key::CLIENT_INFO, "an object"));
     }
-    if let Some(level) = &meta.log_level
-        && !level.as_str().is_some_and(|level| LOG_LEVELS.contains(&level))
-    {
-        return Err(malformed(key::LOG_LEVEL, &format!("one of {}", LOG_LEVELS.join(", "))));
-    }
-    Ok(RequestMeta { capabilities, progress_token: progress_token(meta)? })
+    let log_level = match &meta.log_level {
+        Some(level) => {
+            let level = level.as_str().and_then(LogLevel::of);
+            Some(level.ok_or_else(|| malformed(key::LOG_LEVEL, &one_of_the_levels()))?)
+        }
+        None => None,
+    };
+    Ok(RequestMeta { capabilities, progress_token: progress_token(meta)?, log_level })
 }

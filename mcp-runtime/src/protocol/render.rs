@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::json::write_string;
 use super::{Era, key};
-use crate::call::{Content, Contents, Progress, ToolResult};
+use crate::call::{Content, Contents, LogMessage, Progress, ToolResult};
 use crate::catalog::Page;
 
 /// Who the server says it is.
@@ -72,8 +72,8 @@ impl Renderer {
         whole(id, &self.initialize[place])
     }
 
-    /// The answer to `ping`.
-    pub(crate) fn pong(id: &str) -> Vec<u8> {
+    /// The answer to what has nothing to say, as `ping`.
+    pub(crate) fn empty(id: &str) -> Vec<u8> {
         whole(id, "")
     }
 
@@ -234,4 +234,10 @@ pub(crate) fn progress(token: &RawValue, progress: &Progress) -> Vec<u8> {
     }
     out.extend_from_slice(b"}}");
     out
+}
+
+/// A log message of a tool; the same in every revision.
+pub(crate) fn log_message(tool: &str, message: &LogMessage) -> Vec<u8> {
+    let params = json!({ "level": message.level.name(), "logger": tool, "data": message.data });
+    format!(r#"{{"jsonrpc":"2.0","method":"notifications/message","params":{params}}}"#).into_bytes()
 }

@@ -9,9 +9,9 @@ use serde_json::json;
 use super::{Handle, Server};
 use crate::call::Limits;
 use crate::catalog::{Catalog, Paging, Surroundings, Tool};
-use crate::endpoint::{Access, Endpoint, Origins, PublicUrl};
+use crate::endpoint::{Access, Endpoint, Origins, Parts, PublicUrl};
 use crate::error::{Error, Problem, Result};
-use crate::protocol::{CacheHint, Implementation, Renderer};
+use crate::protocol::{CacheHint, Implementation, Offer, Renderer};
 use crate::transport;
 
 /// From where the server can be reached, as far as it knows.
@@ -94,8 +94,11 @@ impl Server {
             tracing::warn!(target: "mcp_runtime::server", "the server has no tools: a crate whose `#[tool]` functions nothing names is not linked; write `use that_crate as _;`");
         }
         let access = Access { origins, auth: self.auth.clone(), allow_anonymous: self.auth.is_none() || self.allow_anonymous };
-        let renderer = self.renderer(&catalog);
-        Ok(Built { endpoint: Arc::new(Endpoint::new(self.path, catalog, self.states, renderer, legacy, access, self.limits)) })
+        let offer = Offer { tools: !catalog.is_empty(), logging: self.client_logging };
+        let renderer = self.renderer(&catalog, offer);
+        let (path, states, bounds) = (self.path, self.states, self.limits);
+        let parts = Parts { path, catalog, states, renderer, offer, legacy, access, bounds };
+        Ok(Built { endpoint: Arc::new(Endpoint::new(parts)) })
     }
 
     /// Who could call, and under which names.
@@ -196,9 +199,14 @@ impl Server {
         tools
     }
 
-    fn renderer(&self, catalog: &Catalog) -> Renderer {
+    fn renderer(&self, catalog: &Catalog, offer: Offer) -> Renderer {
         let server = Implementation { name: &self.name, version: &self.version, title: self.title.as_deref() };
-        let capabilities = if catalog.is_empty() { json!({}) } else { json!({ "tools": {} }) };
+        let mut capabilities = json!({});
+        for (name, offered) in [("tools", offer.tools), ("logging", offer.logging)] {
+            if offered {
+                capabilities[name] = json!({});
+            }
+        }
         // Where callers must be known, or see different things, no cache may give one's answer to another.
         let is_public = self.auth.is_none() && !catalog.depends_on_caller() && !self.cache_lists.is_zero();
         let hint = CacheHint { ttl: self.cache_lists, is_public };

@@ -36,6 +36,7 @@ pub struct Server {
     allow_anonymous: bool,
     public_url: Option<String>,
     path: String,
+    client_logging: bool,
     page_size: Option<usize>,
     cache_lists: Duration,
     hosts: Vec<String>,
@@ -76,6 +77,7 @@ impl Server {
             allow_anonymous: false,
             public_url: None,
             path: "/mcp".to_owned(),
+            client_logging: false,
             page_size: None,
             cache_lists: Duration::ZERO,
             hosts: Vec::new(),
@@ -146,6 +148,15 @@ impl Server {
     /// The endpoint's path; `/mcp` unless set.
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.path = path.into();
+        self
+    }
+
+    /// Lets tools send log messages to clients that ask, with [`Context::log`](crate::Context::log).
+    ///
+    /// Off unless set: the protocol calls this feature deprecated since 2026-07-28, and has servers say that they use it. A client
+    /// asks for each request by itself, or one of a legacy revision for its session; over HTTP that stays with one instance.
+    pub fn client_logging(mut self) -> Self {
+        self.client_logging = true;
         self
     }
 

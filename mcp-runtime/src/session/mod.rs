@@ -5,6 +5,7 @@
 //! nothing. Only what was ended before its time is kept, for as long as it would have been valid.
 
 mod ended;
+mod levels;
 mod recent;
 
 use std::fmt;
@@ -12,11 +13,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use mcp_auth::{Principal, Seal, SealError};
 
-use crate::call::Capabilities;
+use crate::call::{Capabilities, LogLevel};
 use crate::protocol::Era;
 use crate::protocol::legacy::Client;
 use ended::Ended;
 pub(crate) use ended::Full;
+use levels::Levels;
 use recent::Recent;
 
 /// A session's name inside the server: unique, as its nonce is.
@@ -31,6 +33,7 @@ pub(crate) struct Sessions {
     lifetime: Duration,
     ended: Ended,
     recent: Recent,
+    levels: Levels,
 }
 
 /// A session whose id was presented, by its owner, in time.
@@ -69,7 +72,7 @@ const STATEMENT: usize = 1 + 4 + 1 + 32 + 8 + 8;
 
 impl Sessions {
     pub(crate) fn new(seal: Seal, lifetime: Duration) -> Self {
-        Self { seal, lifetime, ended: Ended::default(), recent: Recent::default() }
+        Self { seal, lifetime, ended: Ended::default(), recent: Recent::default(), levels: Levels::default() }
     }
 
     /// The id of a new session: visible ASCII of less than 512 bytes.
@@ -129,7 +132,17 @@ impl Sessions {
 
     /// Ends a session before its time.
     pub(crate) fn end(&self, session: &Session) -> Result<(), Full> {
+        self.levels.forget(session);
         self.ended.insert(session, now())
+    }
+
+    /// The least grave log messages that the session's client wants, if it wants any.
+    pub(crate) fn log_level(&self, session: &Session) -> Option<LogLevel> {
+        self.levels.get(session)
+    }
+
+    pub(crate) fn set_log_level(&self, session: &Session, level: LogLevel) {
+        self.levels.set(session, level);
     }
 
     /// Was it ended before its time?

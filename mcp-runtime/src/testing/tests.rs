@@ -339,3 +339,56 @@ async fn what_is_offered_may_be_kept_as_long_as_was_said() {
     let legacy = Client::new(&kept).era(Era::V2025_11_25).request("tools/list", json!({})).await;
     assert_eq!(legacy.result().get("ttlMs"), None);
 }
+
+/// Log at every level, in one go or with a pause.
+#[tool(crate = crate)]
+async fn chatter(pause: bool, ctx: Context) -> &'static str {
+    for level in LogLevel::ALL {
+        ctx.log(level, json!({ "said": level.name() }));
+        if pause {
+            tokio::task::yield_now().await;
+        }
+    }
+    ctx.progress(1.0, None, "");
+    "done"
+}
+
+#[tokio::test]
+async fn log_messages_go_to_clients_that_ask_and_no_others() {
+    let server = Server::new("test", "0").only([chatter::tool()]);
+    for era in Era::ALL {
+        for pause in [true, false] {
+            let logs = async |client: &Client| {
+                let answer = client.call("chatter", json!({ "pause": pause })).await;
+                assert_eq!(answer.text(), "done");
+                answer.logs().to_vec()
+            };
+            let client = Client::new(&server.clone().client_logging()).era(era);
+            assert!(logs(&client).await.is_empty(), "{era:?}: nobody asked");
+            for (index, least) in LogLevel::ALL.into_iter().enumerate() {
+                let expected: Vec<_> = LogLevel::ALL[index..]
+                    .iter()
+                    .map(|level| json!({ "level": level.name(), "logger": "chatter", "data": { "said": level.name() } }))
+                    .collect();
+                assert_eq!(logs(&client.clone().log_level(least)).await, expected, "{era:?}");
+            }
+            if !era.is_legacy() {
+                assert!(logs(&Client::new(&server).log_level(LogLevel::Debug)).await.is_empty(), "it is off unless set");
+            }
+        }
+        let offered = async |server: &Server| {
+            let client = Client::new(server).era(era);
+            client.request("logging/setLevel", json!({ "level": "info" })).await
+        };
+        assert_eq!(offered(&server).await.error_code(), Some(-32601), "{era:?}");
+        let set = offered(&server.clone().client_logging()).await;
+        assert_eq!(set.error_code(), (!era.is_legacy()).then_some(-32601), "{era:?}");
+        let client = Client::new(&server.clone().client_logging()).era(era);
+        for level in [json!("loud"), json!(5), Value::Null] {
+            let wrong = client.request("logging/setLevel", json!({ "level": level })).await;
+            assert_eq!(wrong.error_code(), Some(if era.is_legacy() { -32602 } else { -32601 }), "{era:?} {level}");
+        }
+        let sessionless = server.clone().client_logging().legacy_clients(crate::LegacyClients::Sessionless);
+        assert_eq!(offered(&sessionless).await.error_code(), Some(-32601), "{era:?}: nowhere to remember it");
+    }
+}

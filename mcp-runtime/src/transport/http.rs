@@ -110,8 +110,8 @@ async fn run(mut call: Call, may_stream: bool) -> Response<ReplyBody> {
     loop {
         match call.next().await {
             Said::Answer(answer) => return json(StatusCode::OK, answer),
-            Said::Progress(report) if may_stream => return EventStream::begin(call, &report).into_response(),
-            Said::Progress(_) => {}
+            Said::Report(report) if may_stream => return EventStream::begin(call, &report).into_response(),
+            Said::Report(_) => {}
             // The client cancelled by another request, and this one must end somehow: by a stream on which nothing comes.
             Said::Cancelled => return EventStream::without_events(),
         }

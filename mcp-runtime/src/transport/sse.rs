@@ -36,7 +36,7 @@ pub(crate) struct EventStream {
 /// What was said and not yet read.
 #[derive(Default)]
 struct Pending {
-    progress: VecDeque<Bytes>,
+    reports: VecDeque<Bytes>,
     /// The answer, or that there is none.
     end: Option<Option<Bytes>>,
     reader: Option<Waker>,
@@ -45,7 +45,7 @@ struct Pending {
 impl EventStream {
     /// A stream that begins with the first thing the call reports.
     pub(super) fn begin(call: Call, report: &[u8]) -> Self {
-        let pending = Arc::new(Mutex::new(Pending { progress: [event_of(report)].into(), ..Pending::default() }));
+        let pending = Arc::new(Mutex::new(Pending { reports: [event_of(report)].into(), ..Pending::default() }));
         let worker = tokio::spawn(work(call, Arc::clone(&pending)));
         let quiet = Box::pin(tokio::time::sleep(KEEP_ALIVE));
         Self { pending, over: false, quiet, _worker: AbortOnDropHandle::new(worker) }
@@ -79,8 +79,8 @@ impl EventStream {
     /// The next event, or the end, if one of them is there.
     fn take(&mut self, reader: &Waker) -> Option<Option<Bytes>> {
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(progress) = pending.progress.pop_front() {
-            return Some(Some(progress));
+        if let Some(report) = pending.reports.pop_front() {
+            return Some(Some(report));
         }
         if let Some(end) = pending.end.take() {
             self.over = true;
@@ -109,12 +109,12 @@ async fn work(mut call: Call, pending: Arc<Mutex<Pending>>) {
         let said = call.next().await;
         let mut state = pending.lock().unwrap_or_else(PoisonError::into_inner);
         let done = match said {
-            Said::Progress(report) => {
+            Said::Report(report) => {
                 // A client that fell behind gets the latest instead of all.
-                if state.progress.len() == MOST_PENDING {
-                    state.progress.pop_back();
+                if state.reports.len() == MOST_PENDING {
+                    state.reports.pop_front();
                 }
-                state.progress.push_back(event_of(&report));
+                state.reports.push_back(event_of(&report));
                 false
             }
             Said::Answer(answer) => {
@@ -122,7 +122,7 @@ async fn work(mut call: Call, pending: Arc<Mutex<Pending>>) {
                 true
             }
             Said::Cancelled => {
-                state.progress.clear();
+                state.reports.clear();
                 state.end = Some(None);
                 true
             }

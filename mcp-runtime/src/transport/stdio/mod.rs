@@ -135,7 +135,7 @@ async fn finish(mut call: Call, output: mpsc::Sender<Vec<u8>>) {
     loop {
         match call.next().await {
             // A client that reads slowly gets fewer reports.
-            Said::Progress(report) => drop(output.try_send(report)),
+            Said::Report(report) => drop(output.try_send(report)),
             Said::Answer(answer) => return drop(output.send(answer).await),
             Said::Cancelled => return,
         }
