@@ -132,8 +132,9 @@ impl Sessions {
 
     /// Ends a session before its time.
     pub(crate) fn end(&self, session: &Session) -> Result<(), Full> {
+        self.ended.insert(session, now())?;
         self.levels.forget(session);
-        self.ended.insert(session, now())
+        Ok(())
     }
 
     /// The least grave log messages that the session's client wants, if it wants any.

@@ -88,7 +88,10 @@ async fn answer<B: HttpBody<Data = Bytes> + Send + Unpin>(
         Reply::Opened { session, body } => opened(&session, body),
         Reply::Challenge { challenge, body } => challenged(&challenge, body),
         Reply::Call(call) => run(call, accepted.events).await,
-        Reply::Batch(batch) => batch.answers().await.map_or_else(EventStream::without_events, |body| json(StatusCode::OK, body)),
+        Reply::Batch(batch) => match batch.answers().await {
+            Some(answers) => json(StatusCode::OK, answers),
+            None => cancelled(accepted.events),
+        },
     })
 }
 
@@ -112,10 +115,14 @@ async fn run(mut call: Call, may_stream: bool) -> Response<ReplyBody> {
             Said::Answer(answer) => return json(StatusCode::OK, answer),
             Said::Report(report) if may_stream => return EventStream::begin(call, &report).into_response(),
             Said::Report(_) => {}
-            // The client cancelled by another request, and this one must end somehow: by a stream on which nothing comes.
-            Said::Cancelled => return EventStream::without_events(),
+            Said::Cancelled => return cancelled(may_stream),
         }
     }
+}
+
+/// The client cancelled by another request, and this one must end somehow: by a stream on which nothing comes, or by no body.
+fn cancelled(may_stream: bool) -> Response<ReplyBody> {
+    if may_stream { EventStream::without_events() } else { empty(StatusCode::ACCEPTED) }
 }
 
 fn check_origin(endpoint: &Endpoint, parts: &Parts) -> Result<(), Response<ReplyBody>> {
@@ -265,11 +272,12 @@ fn empty(status: StatusCode) -> Response<ReplyBody> {
 }
 
 fn opened(session: &str, body: Vec<u8>) -> Response<ReplyBody> {
+    // Sealed text is URL-safe Base64, so this does not happen; but a session without its id would be none.
+    let Ok(session) = HeaderValue::from_str(session) else {
+        return plain(StatusCode::INTERNAL_SERVER_ERROR, "The server can not open a session");
+    };
     let mut response = json(StatusCode::OK, body);
-    // Sealed text is URL-safe Base64.
-    if let Ok(session) = HeaderValue::from_str(session) {
-        response.headers_mut().insert("mcp-session-id", session);
-    }
+    response.headers_mut().insert("mcp-session-id", session);
     response
 }
 
