@@ -546,11 +546,13 @@ async fn an_address_that_is_none_is_named() {
     {
         let error = plain([open::tool()]).bind(address).await.expect_err("no address");
         assert!(matches!(error, Error::Listen { .. }) && error.to_string().starts_with(why), "{error}");
+        assert!(error.to_string().ends_with(" (an address is HOST:PORT, `127.0.0.1:8000` for example)"), "{error}");
     }
     let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = taken.local_addr().expect("an address").to_string();
     let error = plain([open::tool()]).bind(&*address).await.expect_err("taken");
     assert!(error.to_string().starts_with(&format!("cannot listen on {address}: ")), "{error}");
+    assert!(error.to_string().ends_with(" (something else listens there: stop it, or choose another port)"), "{error}");
 }
 
 #[test]

@@ -1,8 +1,9 @@
-//! What one call costs: the allocations from the body's bytes to the answer's.
+//! What one call costs, and a batch that is none: the allocations from the body's bytes to the answer's.
 
 use std::alloc::System;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use mcp_runtime::prelude::*;
@@ -57,9 +58,10 @@ fn once(client: &Client, headers: HeaderMap, body: &[u8]) -> (usize, usize) {
 
 /// One test, since the counter is the process's.
 #[test]
-fn an_echo_costs_little_among_a_thousand_tools_and_in_a_session() {
+fn an_echo_costs_little_among_a_thousand_tools_and_in_a_session_and_a_huge_batch_no_more() {
     an_echo_costs_the_same_among_a_thousand_tools();
     an_echo_in_a_session_costs_little_more();
+    a_huge_batch_is_refused_without_being_kept();
 }
 
 fn an_echo_costs_the_same_among_a_thousand_tools() {
@@ -85,4 +87,38 @@ fn an_echo_in_a_session_costs_little_more() {
     eprintln!("one echo in a session: {allocations} allocations, {bytes} bytes");
     assert!(allocations <= 20, "{allocations} allocations");
     assert!(bytes <= 4096, "{bytes} bytes");
+}
+
+/// Its elements, each a slice of the text, would take eight times as much as the text.
+fn a_huge_batch_is_refused_without_being_kept() {
+    let client = Client::new(&server(0)).era(Era::V2025_03_26);
+    let session: HeaderValue = client.open().expect("a session").parse().expect("a header's value");
+    let elements = "1,".repeat(2 * 1024 * 1024 - 1);
+    let (whole, cut) = (format!("[{elements}1]"), format!("[{elements}"));
+    let no_session = "No session: send initialize first, then its Mcp-Session-Id with every request";
+    let too_many = "Not a JSON-RPC request: a batch has 1 to 50 messages";
+    for (what, body, session, code, message) in [
+        ("in a session", &whole, Some(&session), -32600, too_many),
+        ("in a session, and cut", &cut, Some(&session), -32600, too_many),
+        ("before the handshake", &whole, None, -32600, no_session),
+        ("before the handshake, and cut", &cut, None, -32700, "The message is not valid JSON"),
+    ] {
+        let headers =
+            || session.map(|session| (HeaderName::from_static("mcp-session-id"), session.clone())).into_iter().collect();
+        let bytes = (0..3).map(|_| {
+            let (region, begin) = (Region::new(ALLOCATOR), Instant::now());
+            let mut call = pin!(client.send_bytes(headers(), body.as_bytes()));
+            let Poll::Ready((status, answer)) = call.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
+                panic!("{what}: nothing is to be waited for")
+            };
+            let bytes = region.change().bytes_allocated;
+            let error = format!(r#"{{"jsonrpc":"2.0","error":{{"code":{code},"message":"{message}"}}}}"#);
+            assert_eq!((status, &*String::from_utf8_lossy(&answer)), (400, &*error), "{what}");
+            assert!(begin.elapsed() < Duration::from_secs(10), "{what}: {:?}", begin.elapsed());
+            bytes
+        });
+        let bytes = bytes.min().expect("three");
+        eprintln!("a huge batch {what}: {bytes} bytes");
+        assert!(bytes <= 64 * 1024, "{what}: {bytes} bytes");
+    }
 }

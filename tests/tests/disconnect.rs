@@ -108,6 +108,19 @@ async fn wait_with_token(name: String, token: CancellationToken, report: State<R
     name
 }
 
+/// Wait for the gate, and tell how it ends in both ways: by the future and by the token.
+#[tool]
+async fn wait_watched(name: String, ctx: Context, report: State<Report>, gate: State<Gate>) -> Result<String, ToolError> {
+    let (token, watching) = (ctx.cancellation(), (report.0.clone(), name.clone()));
+    tokio::spawn(async move {
+        token.cancelled().await;
+        watching.0.say(&format!("{} was cancelled", watching.1));
+    });
+    let call = Call::begin(&report, &name);
+    gate.0.0.acquire().await?.forget();
+    Ok(call.end())
+}
+
 /// Say it back.
 #[tool]
 fn echo(message: String) -> String {
@@ -130,12 +143,22 @@ impl Reports {
     fn none(&mut self) {
         assert_eq!(self.0.try_recv().ok(), None);
     }
+
+    /// The next ones, sorted.
+    async fn next(&mut self, count: usize) -> Vec<String> {
+        let mut next = Vec::new();
+        while next.len() < count {
+            next.extend(soon(&format!("{count} reports, after {next:?}"), self.0.recv()).await);
+        }
+        next.sort();
+        next
+    }
 }
 
 fn fixture() -> Fixture {
     let (sender, reports) = mpsc::unbounded_channel();
     let gate = Arc::new(Gate(Semaphore::new(0)));
-    let tools = [wait::tool(), wait_and_report::tool(), wait_with_token::tool(), echo::tool()];
+    let tools = [wait::tool(), wait_and_report::tool(), wait_with_token::tool(), wait_watched::tool(), echo::tool()];
     let server = Server::new("disconnect", "0").allow_anonymous().only(tools);
     let server = server.state(Report(sender)).shared_state(Arc::clone(&gate)).drain_timeout(Duration::from_secs(3600));
     Fixture { server, gate, reports: Reports(reports) }
@@ -169,6 +192,13 @@ fn ask(router: &Router, call: HttpCall) -> JoinHandle<Answer> {
 async fn leave(waiting: JoinHandle<Answer>) {
     waiting.abort();
     let _ = waiting.await;
+}
+
+/// Everything that can run now has run.
+async fn settle() {
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
 }
 
 async fn answered(waiting: JoinHandle<Answer>) -> Answer {
@@ -456,6 +486,117 @@ async fn a_batch_whose_client_leaves_goes_on() {
     }
 }
 
+/// A batch of calls named `0`, `1`, and so on.
+fn batch(tool: &str, calls: usize) -> HttpCall {
+    let era = Era::V2025_03_26;
+    let element = |id: usize| call(tool, &id.to_string()).in_era(era).edit(|message| message["id"] = json!(id)).text();
+    call(tool, "").in_era(era).body(format!("[{}]", (0..calls).map(element).collect::<Vec<_>>().join(",")))
+}
+
+fn each(calls: std::ops::Range<usize>, what: &str) -> Vec<String> {
+    let mut names: Vec<_> = calls.map(|name| format!("{name} {what}")).collect();
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn a_batch_without_a_client_begins_what_it_had_not_begun_and_takes_one_place() {
+    const CALLS: usize = 20;
+    let Fixture { server, gate, mut reports } = fixture();
+    let router = router(server.max_unattended_calls(1));
+    let session = open(&router, HttpCall::initialize(Era::V2025_03_26)).await;
+    for _ in 0..2 {
+        let waiting = ask(&router, batch("wait", CALLS).session(&session));
+        assert_eq!(reports.next(8).await, each(0..8, "began"));
+        leave(waiting).await;
+        settle().await;
+        reports.none();
+        // Which leaves none for another.
+        let other =
+            ask(&router, call("wait", "other").in_era(NEWEST).session(&open(&router, HttpCall::initialize(NEWEST)).await));
+        reports.expect("other began").await;
+        leave(other).await;
+        reports.expect("other was dropped").await;
+        gate.0.add_permits(CALLS);
+        let told = reports.next(2 * CALLS - 8).await;
+        let (began, ended): (Vec<_>, Vec<_>) = told.into_iter().partition(|report| report.ends_with("began"));
+        assert_eq!((began, ended), (each(8..CALLS, "began"), each(0..CALLS, "ended")));
+        // The second time it has the place again.
+        settle().await;
+        reports.none();
+    }
+}
+
+#[tokio::test]
+async fn a_batch_that_finds_no_place_ends_with_its_client_and_begins_nothing_more() {
+    let Fixture { server, gate, mut reports } = fixture();
+    let router = router(server.max_unattended_calls(0));
+    let session = open(&router, HttpCall::initialize(Era::V2025_03_26)).await;
+    let waiting = ask(&router, batch("wait", 20).session(&session));
+    assert_eq!(reports.next(8).await, each(0..8, "began"));
+    leave(waiting).await;
+    assert_eq!(reports.next(8).await, each(0..8, "was dropped"));
+    gate.open();
+    settle().await;
+    reports.none();
+}
+
+#[tokio::test]
+async fn of_the_calls_without_a_client_so_many_go_on_and_the_next_ends_with_its_own() {
+    for era in LEGACY {
+        let Fixture { server, gate, mut reports } = fixture();
+        let router = router(server.max_unattended_calls(2));
+        let deserted = async |name: &str, reports: &mut Reports| {
+            let waiting = ask(&router, ready(&router, era, call("wait_watched", name)).await);
+            reports.expect(&format!("{name} began")).await;
+            leave(waiting).await;
+        };
+        // The newest revision's take none of the places.
+        let modern = ask(&router, call("wait", "modern"));
+        reports.expect("modern began").await;
+        leave(modern).await;
+        reports.expect("modern was dropped").await;
+        deserted("one", &mut reports).await;
+        deserted("two", &mut reports).await;
+        settle().await;
+        reports.none();
+        deserted("three", &mut reports).await;
+        assert_eq!(reports.next(2).await, ["three was cancelled", "three was dropped"], "{era:?}");
+        settle().await;
+        reports.none();
+        gate.open();
+        reports.expect("one ended").await;
+        settle().await;
+        deserted("four", &mut reports).await;
+        deserted("five", &mut reports).await;
+        assert_eq!(reports.next(2).await, ["five was cancelled", "five was dropped"], "{era:?}");
+        // A client that waits needs no place.
+        let waiting = ask(&router, ready(&router, era, call("wait_watched", "six")).await);
+        reports.expect("six began").await;
+        gate.0.add_permits(3);
+        assert_eq!(reports.next(3).await, ["four ended", "six ended", "two ended"], "{era:?}");
+        assert_eq!(answered(waiting).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_keeps_no_call_without_its_client_ends_each() {
+    let Fixture { server, mut reports, .. } = fixture();
+    let router = router(server.max_unattended_calls(0));
+    for era in LEGACY {
+        let waiting = ask(&router, ready(&router, era, call("wait_watched", "call")).await);
+        reports.expect("call began").await;
+        leave(waiting).await;
+        assert_eq!(reports.next(2).await, ["call was cancelled", "call was dropped"], "{era:?}");
+        let request = ready(&router, era, call("wait_and_report", "stream")).await.request();
+        let mut body = router.clone().oneshot(request).await.expect("routers do not fail").into_body();
+        body.frame().await.expect("a frame").expect("no error");
+        reports.expect("stream began").await;
+        drop(body);
+        reports.expect("stream was dropped").await;
+    }
+}
+
 #[tokio::test]
 async fn a_call_without_a_client_keeps_its_place_until_it_ends() {
     for era in Era::ALL {
@@ -698,5 +839,30 @@ async fn a_server_whose_run_is_dropped_leaves_no_call_behind() {
         reports.expect("call began").await;
         server.run.abort();
         assert_eq!(soon(&format!("the end of the call, {era:?}"), reports.0.recv()).await.as_deref(), Some("call was dropped"));
+    }
+}
+
+#[tokio::test]
+async fn a_batch_without_a_client_ends_with_its_server() {
+    for aborted in [false, true] {
+        let Fixture { server, gate, mut reports } = fixture();
+        let server = serve(server.max_connections(1).drain_timeout(Duration::from_millis(50))).await;
+        let session = server.ready(Era::V2025_03_26, batch("wait", 20)).await;
+        let stream = server.open(session).await;
+        assert_eq!(reports.next(8).await, each(0..8, "began"));
+        drop(stream);
+        assert!(server.ask(HttpCall::tool("echo", json!({ "message": "hi" }))).await.contains("\"hi\""));
+        reports.none();
+        if aborted {
+            server.run.abort();
+            assert_eq!(reports.next(8).await, each(0..8, "was dropped"));
+        } else {
+            server.handle.shutdown();
+            assert_eq!(reports.next(8).await, each(0..8, "was dropped"));
+            server.ended().await;
+        }
+        gate.0.add_permits(20);
+        settle().await;
+        reports.none();
     }
 }

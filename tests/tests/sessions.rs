@@ -11,7 +11,7 @@ use http::Method;
 use http_call::{Answer, HttpCall, open, router};
 use mcp_runtime::prelude::*;
 use mcp_runtime::testing::{Client, Era};
-use mcp_runtime::{Error, Problem};
+use mcp_runtime::{Error, LegacyClients, Problem};
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
@@ -505,6 +505,48 @@ async fn the_environment_has_the_keys_of_a_server_that_was_given_none() {
         let told = run(keys);
         assert!(told.contains(&format!("MCP_SEALING_KEYS: {why}")), "{told}");
         assert!(keys.is_empty() || !told.contains(&keys[..8]), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn keys_of_the_environment_are_read_where_something_is_sealed_and_keys_in_code_always() {
+    const TEST: &str = "keys_of_the_environment_are_read_where_something_is_sealed_and_keys_in_code_always";
+    const BAD: &str = "c2VjcmV0c2VjcmV0c2VjcmV0";
+    // As above, in a process of its own.
+    if std::env::var_os("RUN_BY_A_TEST").is_none() {
+        let mut test = std::process::Command::new(std::env::current_exe().expect("this program"));
+        let output = test.args(["--exact", TEST, "--nocapture"]).env("MCP_SEALING_KEYS", BAD).env("RUN_BY_A_TEST", "1").output();
+        let output = output.expect("it runs");
+        let told = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && told.contains("1 passed"), "{told}");
+        return;
+    }
+    let server = || Server::new("sessions", "0").only([who::tool()]).allow_anonymous();
+    let sessionless = || server().legacy_clients(LegacyClients::Sessionless);
+    let refused = || server().legacy_clients(LegacyClients::Refused);
+    let http = |server: Server| server.build().map(drop);
+    let pipe = async |server: Server| server.serve_lines(std::io::empty(), std::io::sink()).await;
+    let environment = Some("MCP_SEALING_KEYS: the 1st key has 18 bytes");
+    for (what, outcome, outcome_in_code, why) in [
+        ("sessions", http(server()), http(server().sealing_keys([BAD])), environment),
+        ("no sessions", http(sessionless()), http(sessionless().sealing_keys([BAD])), None),
+        ("no legacy clients", http(refused()), http(refused().sealing_keys([BAD])), None),
+        ("stdio", pipe(server()).await, pipe(server().sealing_keys([BAD])).await, None),
+        ("stdio without legacy clients", pipe(refused()).await, pipe(refused().sealing_keys([BAD])).await, None),
+        ("cursors", http(refused().page_size(1)), http(refused().page_size(1).sealing_keys([BAD])), environment),
+        (
+            "cursors over stdio",
+            pipe(server().page_size(1)).await,
+            pipe(server().page_size(1).sealing_keys([BAD])).await,
+            environment,
+        ),
+    ] {
+        let told = |outcome: Result<(), Error>| outcome.err().map(|error| error.to_string());
+        let (of_environment, in_code) = (told(outcome), told(outcome_in_code).expect("bad keys"));
+        assert_eq!(of_environment.is_some(), why.is_some(), "{what}: {of_environment:?}");
+        assert!(of_environment.is_none_or(|told| told.contains(why.unwrap_or_default())), "{what}");
+        assert!(in_code.contains("sealing_keys: the 1st key has 18 bytes"), "{what}: {in_code}");
+        assert!(!in_code.contains("MCP_SEALING_KEYS") && !in_code.contains(BAD), "{what}: {in_code}");
     }
 }
 

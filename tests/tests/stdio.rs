@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mcp_runtime::prelude::*;
+use mcp_runtime::{Error, Problem, Tool};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -314,15 +315,93 @@ async fn the_caller_is_whom_the_server_was_told() {
     let mut pipe = conversation_with(|server| server.only([who::tool()]).stdio_principal(Principal::user("alice")));
     assert_eq!(text(&pipe.ask(modern(1, "tools/call", call("who", json!({})))).await), "alice");
 
-    let unknown = conversation_with(|server| server.only([who::tool()]));
-    let refused = unknown.served.await.expect("no panic").expect_err("a tool that needs a caller").to_string();
-    assert!(refused.contains("stdio_principal"), "{refused}");
+    let auth = || Auth::chain().with(StaticTokens::new().token("0123456789abcdef0123", Principal::user("alice")));
+    for change in [|server: Server, _| server, |server: Server, auth: Auth| server.auth(auth)] {
+        let unknown = conversation_with(|server| change(server.only([who::tool()]), auth()));
+        let refused = unknown.served.await.expect("no panic").expect_err("a tool that needs a caller");
+        let Error::Config(problems) = refused else { panic!("{refused}") };
+        let [Problem::CallerNeverKnown { tool: "who", because, .. }] = problems[..] else { panic!("{problems:?}") };
+        assert_eq!(
+            because,
+            "over stdio nobody is known, since `.auth(..)` is not asked there: add `.stdio_principal(Principal::user(\"..\"))`"
+        );
+        assert!(problems[0].to_string().contains(because), "{}", problems[0]);
+    }
+    // What is known over stdio is not known over HTTP.
+    let elsewhere = Server::new("test", "0").only([who::tool()]).stdio_principal(Principal::user("alice")).allow_anonymous();
+    let refused = elsewhere.build().expect_err("a tool that needs a caller").to_string();
+    assert!(refused.contains("but the server has no `.auth(..)`") && !refused.contains("stdio_principal"), "{refused}");
+}
+
+// ------------------------------------------------------------------------------------- a client that does not read
+
+/// Echo with other names: a list that fills a pipe in few answers.
+fn many_tools() -> impl Iterator<Item = Tool> {
+    let named = |index: usize| {
+        let mut definition = echo::tool().definition().clone();
+        definition.name = Box::leak(format!("tool_{index}").into_boxed_str());
+        Tool::from_definition(Box::leak(Box::new(definition)))
+    };
+    (0..100).map(named).chain([echo::tool(), hold::tool()])
+}
+
+/// Sends this line so often, and reads nothing. The server must come to an end.
+async fn unread(what: &'static str, line: String, times: usize, closes: bool) {
+    let mut pipe = conversation_with(|server| server.only(many_tools()).client_timeout(Duration::from_millis(50)));
+    pipe.open("2025-03-26").await;
+    pipe.say(request("held", "tools/call", call("hold", json!({}))).to_string());
+    pipe.held.begun.notified().await;
+    let Conversation { to, from, served, held } = pipe;
+    let mut to = to.expect("an open pipe");
+    let flood = std::thread::spawn(move || {
+        let written = (0..times).try_for_each(|_| writeln!(to, "{line}")).is_ok();
+        // The server that has ended reads no more.
+        (written && !closes).then_some(to)
+    });
+    let soon = async |what: &str, future: &mut (dyn Future<Output = ()> + Send + Unpin)| {
+        let in_time = tokio::time::timeout(Duration::from_secs(20), future).await;
+        assert!(in_time.is_ok(), "waited in vain: {what}");
+    };
+    let mut ended = Box::pin(async { served.await.expect("no panic").expect("a good end") });
+    soon(&format!("the end, {what}"), &mut ended).await;
+    soon(&format!("the end of the call, {what}"), &mut Box::pin(held.dropped.notified())).await;
+    assert_eq!(Arc::strong_count(&held), 1, "nothing runs any more: {what}");
+    drop(from);
+    drop(flood.join().expect("no panic"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_asks_and_never_reads_ends_the_conversation() {
+    let list = request(1, "tools/list", json!({})).to_string();
+    let modern_list = modern(1, "tools/list", json!({})).to_string();
+    let say = request(1, "tools/call", call("echo", json!({ "message": "x".repeat(10_000) }))).to_string();
+    let batch = json!([request(1, "tools/list", json!({})), request(2, "tools/call", call("echo", json!({ "message": "x" })))]);
+    let garbage = "garbage".to_owned();
+    let mut clients = tokio::task::JoinSet::new();
+    for (what, line, times, closes) in [
+        ("lists, its input open", list.clone(), 1000, false),
+        ("lists of the newest revision, its input open", modern_list, 1000, false),
+        ("calls, its input open", say.clone(), 2000, false),
+        ("batches, its input open", batch.to_string(), 2000, false),
+        ("garbage, its input open", garbage, 10_000, false),
+        ("lists, its input at its end", list, 40, true),
+        ("calls, its input at its end", say, 40, true),
+        ("batches, its input at its end", batch.to_string(), 40, true),
+    ] {
+        clients.spawn(unread(what, line, times, closes));
+    }
+    while clients.join_next().await.transpose().expect("the right end").is_some() {}
 }
 
 // ------------------------------------------------------------------------------------- a process of its own
 
 fn process() -> Child {
+    process_with(&[])
+}
+
+fn process_with(arguments: &[&str]) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_chatty"));
+    command.args(arguments);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the chatty server")
 }
 
@@ -348,6 +427,18 @@ fn printing_tools_and_children_cannot_corrupt_the_conversation() {
     assert!(messages.iter().any(|message| message["id"] == 1 && text(message) == "printed"), "{messages:?}");
     for printed in ["from the tool\n", "without a line break", "from the child\n"] {
         assert!(errors.contains(printed), "{printed:?} is not in {errors:?}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_log_that_is_written_to_standard_output_cannot_corrupt_the_conversation() {
+    let lines = [modern(1, "tools/call", call("print", json!({}))), modern(2, "server/discover", json!({})), json!(5)];
+    let (messages, errors) = said(process_with(&["--log-to-stdout"]), &lines);
+    assert_eq!(messages.len(), 3, "{messages:?}");
+    // Of before it serves, of its first moment, and of its work.
+    for logged in ["server built", "serving standard input and output", "request refused", "from the tool\n"] {
+        assert!(errors.contains(logged), "{logged:?} is not in {errors:?}");
     }
 }
 

@@ -39,7 +39,11 @@ async fn wait() {
     std::future::pending::<()>().await;
 }
 
+/// With `--log-to-stdout` the log goes where an unsuspecting author sends it.
 #[tokio::main]
 async fn main() -> mcp_runtime::Result<()> {
+    if std::env::args().any(|argument| argument == "--log-to-stdout") {
+        tracing_subscriber::fmt().with_max_level(tracing_subscriber::filter::LevelFilter::TRACE).init();
+    }
     Server::new("chatty", "0").stdio().await
 }
