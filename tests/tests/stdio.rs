@@ -317,8 +317,8 @@ async fn the_caller_is_whom_the_server_was_told() {
 
     let auth = || Auth::chain().with(StaticTokens::new().token("0123456789abcdef0123", Principal::user("alice")));
     for change in [|server: Server, _| server, |server: Server, auth: Auth| server.auth(auth)] {
-        let unknown = conversation_with(|server| change(server.only([who::tool()]), auth()));
-        let refused = unknown.served.await.expect("no panic").expect_err("a tool that needs a caller");
+        let server = change(Server::new("test", "0").only([who::tool()]), auth());
+        let refused = server.serve_lines(std::io::empty(), std::io::sink()).await.expect_err("a tool that needs a caller");
         let Error::Config(problems) = refused else { panic!("{refused}") };
         let [Problem::CallerNeverKnown { tool: "who", because, .. }] = problems[..] else { panic!("{problems:?}") };
         assert_eq!(
