@@ -289,10 +289,31 @@ async fn a_batch_before_the_handshake_is_told_what_to_send_first() {
         let told = piped(server(), &[body.trim()]).await;
         assert_eq!((told.len(), &told[0]["error"]["code"], told[0].get("id")), (1, &json!(-32600), None), "{body}: {told:?}");
         let message = told[0]["error"]["message"].as_str().unwrap_or_default();
-        assert!(message.contains("send initialize first"), "{body}: {message}");
+        assert_eq!(message, "Send initialize first", "{body}");
     }
     let opened = piped(server(), &[&initialize(FIRST), &bodies[0]]).await;
     assert_eq!(opened[1], json!([{ "jsonrpc": "2.0", "id": 7, "result": {} }]));
+}
+
+#[tokio::test]
+async fn what_is_no_request_costs_nothing_and_is_answered_beyond_the_budget() {
+    let router = router(server().max_result_bytes(100));
+    let long = |id: u32| call(id, "long", json!({ "bytes": 90 }));
+    let odd = [r#"{"jsonrpc":"2.0","id":"x"}"#.to_owned(), "5".to_owned(), NOTIFICATION.to_owned(), long(99)];
+    let call = batch(&router, (0..9).map(long).chain(odd)).await;
+    let answers = array(&ask(&router, call).await.expect("an answer"));
+    let codes = |id: Option<Value>| {
+        answers
+            .iter()
+            .filter(|answer| answer.get("id") == id.as_ref())
+            .map(|answer| answer["error"]["code"].clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (codes(Some(json!("x"))), codes(None), codes(Some(json!(99)))),
+        (vec![json!(-32600)], vec![json!(-32600)], vec![json!(-32603)]),
+        "{answers:?}"
+    );
 }
 
 #[tokio::test]

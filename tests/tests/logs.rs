@@ -61,7 +61,7 @@ impl Log {
         String::from_utf8(self.text.lock().expect("not poisoned").clone()).expect("UTF-8")
     }
 
-    /// The lines since the last time that say this.
+    /// The lines that say this.
     fn lines(&self, what: &str) -> Vec<String> {
         self.text().lines().filter(|line| line.contains(what)).map(|line| line.trim_start().to_owned()).collect()
     }

@@ -117,6 +117,7 @@ impl Endpoint {
             Some(client) if client.era == Era::V2025_03_26 => Ok(peer),
             Some(_) => Err(foreign()),
             None if named.is_some_and(|named| named != Era::V2025_03_26) => Err(foreign()),
+            None if head.carrier.headers().is_none() => Err(Refusal::bad(Code::InvalidRequest, "Send initialize first")),
             None => Err(no_session()),
         }
     }
@@ -176,8 +177,10 @@ async fn carry_out(endpoint: Arc<Endpoint>, head: Head, peer: Peer, messages: Ve
         while running.len() == AT_ONCE || bytes > limit && !running.is_empty() {
             collect(&mut running, &mut answers, &mut bytes).await;
         }
-        if bytes > limit {
-            answers.extend(left_out(&message, limit));
+        if bytes > limit
+            && let Some(answer) = left_out(&message, limit)
+        {
+            answers.push(answer);
             continue;
         }
         match endpoint.answer_part(head.clone(), peer, &message) {
@@ -227,7 +230,7 @@ async fn answer(mut call: Call) -> Option<Vec<u8>> {
     }
 }
 
-/// What a request reads that came after the answers were long enough.
+/// What a request reads that came after the answers were long enough. Whatever else came costs nothing, and is carried out.
 fn left_out(message: &str, limit: usize) -> Option<Vec<u8>> {
     let message = Incoming::parse(message).ok()?;
     let id = message.id()?;

@@ -117,7 +117,7 @@ impl Bound {
     pub async fn run(self) -> Result<()> {
         let Self { built, listener, address } = self;
         tracing::info!(target: "mcp_runtime::server", %address, path = built.endpoint.path, "serving");
-        let mut interrupted = std::pin::pin!(interruption());
+        let mut interrupted = std::pin::pin!(interruption()?);
         let bounds = built.endpoint.bounds;
         let places = Arc::new(Semaphore::new(bounds.max_connections));
         // Dropped when `run` is, and with it every connection.
@@ -128,18 +128,12 @@ impl Bound {
             let place = tokio::select! {
                 place = Arc::clone(&places).acquire_owned() => place,
                 () = built.endpoint.shutdown.cancelled() => break,
-                signal = &mut interrupted => {
-                    signal.map_err(Error::Signals)?;
-                    break;
-                }
+                () = &mut interrupted => break,
             };
             let stream = tokio::select! {
                 accepted = accept(&listener) => accepted,
                 () = built.endpoint.shutdown.cancelled() => break,
-                signal = &mut interrupted => {
-                    signal.map_err(Error::Signals)?;
-                    break;
-                }
+                () = &mut interrupted => break,
             };
             let endpoint = Arc::clone(&built.endpoint);
             let shutdown = built.endpoint.shutdown.clone();
@@ -169,6 +163,7 @@ impl Bound {
         built.endpoint.shutdown.cancel();
         while connections.try_join_next().is_some() {}
         tracing::info!(target: "mcp_runtime::server", connections = connections.len(), "stopping");
+        let again = interruption()?;
         let drained = async {
             while connections.join_next().await.is_some() {}
             built.endpoint.unattended.ended().await;
@@ -176,7 +171,7 @@ impl Bound {
         let drained = tokio::select! {
             drained = tokio::time::timeout(bounds.drain, drained) => drained.is_ok(),
             // Whoever asks twice does not want to wait.
-            _ = interruption() => false,
+            () = again => false,
         };
         if !drained {
             let without_client = built.endpoint.unattended.abandon();
@@ -208,18 +203,25 @@ async fn accept(listener: &TcpListener) -> TcpStream {
     }
 }
 
-/// Ends with SIGINT or SIGTERM.
-pub(super) async fn interruption() -> std::io::Result<()> {
+/// Ends with the next SIGINT or SIGTERM from now on, whether it is awaited yet or not: one that comes early must not be lost.
+pub(super) fn interruption() -> Result<impl Future<Output = ()>> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        Ok(())
+        let listen = |kind| signal(kind).map_err(Error::Signals);
+        let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+        Ok(async move {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        })
     }
     #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
+    Ok(async {
+        if let Err(error) = tokio::signal::ctrl_c().await {
+            tracing::error!(target: "mcp_runtime::server", %error, "cannot wait for signals");
+            std::future::pending::<()>().await;
+        }
+    })
 }

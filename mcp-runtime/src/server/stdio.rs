@@ -27,16 +27,18 @@ impl Server {
         let built = self.build_for(Reach::Pipe)?;
         tracing::info!(target: "mcp_runtime::server", "serving standard input and output");
         let shutdown = built.endpoint.shutdown.clone();
+        let interrupted = interruption()?;
         let mut served = std::pin::pin!(stdio::serve(built.endpoint, principal, input, output));
         tokio::select! {
             served = &mut served => return served.map_err(Error::Stdio),
-            signal = interruption() => signal.map_err(Error::Signals)?,
+            () = interrupted => {}
         }
+        let again = interruption()?;
         shutdown.cancel();
         tokio::select! {
             served = served => served.map_err(Error::Stdio),
             // Whoever asks twice does not want to wait.
-            signal = interruption() => signal.map_err(Error::Signals),
+            () = again => Ok(()),
         }
     }
 
