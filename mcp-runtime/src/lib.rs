@@ -6,6 +6,7 @@ mod catalog;
 mod endpoint;
 mod error;
 mod excerpt;
+mod owner;
 mod protocol;
 mod schema;
 mod server;

@@ -5,6 +5,8 @@
 
 use mcp_auth::{Principal, Seal, SealError};
 
+use crate::owner;
+
 #[derive(Debug)]
 pub(crate) struct Paging {
     /// At least one.
@@ -15,9 +17,6 @@ pub(crate) struct Paging {
 /// A cursor that this server did not give to this caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BadCursor;
-
-/// One byte that says whether the caller is known, and the caller's digest.
-const OWNER: usize = 1 + 32;
 
 impl Paging {
     pub(crate) fn new(size: usize, seal: Seal) -> Self {
@@ -30,27 +29,18 @@ impl Paging {
 
     /// Where the list goes on after this name.
     pub(super) fn cursor(&self, principal: Option<&Principal>, name: &str) -> Result<String, SealError> {
-        self.seal.seal(&[&owner(principal), name.as_bytes()].concat())
+        self.seal.seal(&[&owner::sealed(principal), name.as_bytes()].concat())
     }
 
     /// The name that a cursor stands for.
     pub(super) fn after(&self, principal: Option<&Principal>, cursor: &str) -> Result<String, BadCursor> {
         let opened = self.seal.open(cursor).ok_or(BadCursor)?;
         let (sealed_for, name) = opened.statement.split_first_chunk().ok_or(BadCursor)?;
-        if *sealed_for != owner(principal) {
+        if *sealed_for != owner::sealed(principal) {
             return Err(BadCursor);
         }
         String::from_utf8(name.to_vec()).map_err(|_| BadCursor)
     }
-}
-
-fn owner(principal: Option<&Principal>) -> [u8; OWNER] {
-    let mut owner = [0; OWNER];
-    if let Some(principal) = principal {
-        owner[0] = 1;
-        owner[1..].copy_from_slice(&principal.digest());
-    }
-    owner
 }
 
 #[cfg(test)]

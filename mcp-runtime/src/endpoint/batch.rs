@@ -17,7 +17,7 @@ use super::carrier::{Carrier, Head};
 use super::legacy::Peer;
 use super::{Endpoint, Legacy, Reply, internal, refused};
 use crate::protocol::legacy::no_session;
-use crate::protocol::{Code, Era, Incoming, Refusal, Wire, invalid, wire_of};
+use crate::protocol::{Code, Era, Incoming, Refusal, Wire, invalid, not_json, wire_of};
 
 /// So many messages may be in a batch.
 const MOST: usize = 50;
@@ -127,10 +127,6 @@ impl Endpoint {
         let replied = read.and_then(|(terms, message)| self.carry_out(head, terms, message));
         replied.unwrap_or_else(|refusal| refused(&refusal))
     }
-}
-
-fn not_json() -> Refusal {
-    Refusal::bad(Code::ParseError, "The message is not valid JSON")
 }
 
 /// The messages of a batch, none of them read. Stops where there are too many.

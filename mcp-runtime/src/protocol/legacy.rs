@@ -58,7 +58,7 @@ pub(crate) fn read<'a>(
         return if client.is_some() { Ok(Message::Ignored) } else { Err(super::invalid("this is a response to no request")) };
     };
     let Some(id) = id else {
-        return Ok(if method == "notifications/cancelled" { params.cancelled() } else { Message::Ignored });
+        return Ok(params.notification(&method));
     };
     if client.is_none() && !matches!(&*method, "initialize" | "ping") {
         // A stranger may be of any era: it gets a status that all of them understand.

@@ -117,8 +117,11 @@ impl<'a> Params<'a> {
         }
     }
 
-    /// The parameters of `notifications/cancelled`. Malformed ones are ignored, as the specification has it.
-    pub(super) fn cancelled(self) -> Message<'a> {
+    /// A notification of the same meaning in every revision. A malformed cancellation is ignored, as the specification has it.
+    pub(super) fn notification(self, method: &str) -> Message<'a> {
+        if method != "notifications/cancelled" {
+            return Message::Ignored;
+        }
         let Some(params) = self.lifecycle else { return Message::Ignored };
         let reason = match params.reason {
             Some(Text::Is(reason)) => Some(reason),
@@ -173,10 +176,14 @@ pub(crate) fn invalid(what: &str) -> Refusal {
     Refusal::bad(Code::InvalidRequest, format!("Not a JSON-RPC request: {what}"))
 }
 
+pub(crate) fn not_json() -> Refusal {
+    Refusal::bad(Code::ParseError, "The message is not valid JSON")
+}
+
 /// What is wrong with a text that is no envelope.
 fn diagnose(text: &str, error: &serde_json::Error) -> Refusal {
     if serde_json::from_str::<IgnoredAny>(text).is_err() {
-        return Refusal::bad(Code::ParseError, "The message is not valid JSON");
+        return not_json();
     }
     invalid(match text.trim_start().as_bytes() {
         [b'{', ..] if error.to_string().starts_with("a member is given twice") => "a member is given twice",

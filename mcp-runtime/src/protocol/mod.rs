@@ -16,7 +16,7 @@ mod render;
 pub(crate) use classify::{Wire, classify, wire_of};
 pub use era::Era;
 pub(crate) use headers::{SESSION_ID, check_parameters, session_id};
-pub(crate) use message::{Incoming, Message, Method, Offer, invalid};
+pub(crate) use message::{Incoming, Message, Method, Offer, invalid, not_json};
 pub(crate) use refusal::{Code, Refusal, printable};
 pub(crate) use render::{CacheHint, Implementation, Renderer, log_message, progress};
 

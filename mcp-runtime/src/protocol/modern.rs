@@ -10,7 +10,9 @@ use super::message::{malformed, one_of_the_levels, progress_token};
 use super::{Code, Era, Incoming, Message, Method, Offer, Refusal, headers, key, printable};
 use crate::call::{LogLevel, RequestMeta};
 
-/// Reads a message. `headers` is absent on transports without them.
+const MODERN: &str = Era::V2026_07_28.version();
+
+/// Reads a message. `http` is absent on transports without them.
 pub(crate) fn read<'a>(message: Incoming<'a>, http: Option<&HeaderMap>, offer: Offer) -> Result<Message<'a>, Refusal> {
     let Incoming::Asked { id, method, params } = message else {
         return Err(super::invalid("this is a response; this server sends no requests"));
@@ -22,7 +24,7 @@ pub(crate) fn read<'a>(message: Incoming<'a>, http: Option<&HeaderMap>, offer: O
         {
             headers::check_method(http, &method)?;
         }
-        return Ok(if method == "notifications/cancelled" { params.cancelled() } else { Message::Ignored });
+        return Ok(params.notification(&method));
     };
     request(id, &method, params, http, offer).map_err(|refusal| refusal.with_id(Some(id)))
 }
@@ -61,7 +63,7 @@ fn version(meta: &Meta<'_>, http: Option<&HeaderMap>, method: &str) -> Result<()
     };
     let Some(claimed) = &meta.protocol_version else {
         return Err(if method == "initialize" && header.is_some() {
-            Refusal::header(format!("initialize belongs to the handshake revisions, but MCP-Protocol-Version is {}", MODERN))
+            Refusal::header(format!("initialize belongs to the handshake revisions, but MCP-Protocol-Version is {MODERN}"))
         } else {
             unclaimed(Some(meta))
         });
@@ -78,8 +80,6 @@ fn version(meta: &Meta<'_>, http: Option<&HeaderMap>, method: &str) -> Result<()
         _ => Ok(()),
     }
 }
-
-const MODERN: &str = Era::V2026_07_28.version();
 
 /// What a request without any claim lacks.
 pub(crate) fn unclaimed(meta: Option<&Meta<'_>>) -> Refusal {

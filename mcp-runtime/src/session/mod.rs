@@ -14,6 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use mcp_auth::{Principal, Seal, SealError};
 
 use crate::call::{Capabilities, LogLevel};
+use crate::owner;
 use crate::protocol::Era;
 use crate::protocol::legacy::Client;
 use ended::Ended;
@@ -66,9 +67,8 @@ impl fmt::Display for NoSession {
     }
 }
 
-/// The length of a statement: one byte of revision, four of capabilities, one that says whether the caller is known, the
-/// caller's digest, then the times of issue and expiry in seconds since 1970. Numbers have their lowest byte first.
-const STATEMENT: usize = 1 + 4 + 1 + 32 + 8 + 8;
+/// The length of a statement: one byte of revision, four of capabilities, the owner, then the times of issue and expiry in seconds since 1970. Numbers have their lowest byte first.
+const STATEMENT: usize = 1 + 4 + owner::LENGTH + 8 + 8;
 
 impl Sessions {
     pub(crate) fn new(seal: Seal, lifetime: Duration) -> Self {
@@ -84,10 +84,7 @@ impl Sessions {
         let mut statement = [0; STATEMENT];
         statement[0] = sealed_era(client.era);
         statement[1..5].copy_from_slice(&client.capabilities.bits().to_le_bytes());
-        if let Some(principal) = principal {
-            statement[5] = 1;
-            statement[6..38].copy_from_slice(&principal.digest());
-        }
+        statement[5..38].copy_from_slice(&owner::sealed(principal));
         statement[38..46].copy_from_slice(&now.to_le_bytes());
         statement[46..].copy_from_slice(&now.saturating_add(self.lifetime.as_secs()).to_le_bytes());
         statement
