@@ -10,6 +10,10 @@ const NUMBER_FORMATS: [&str; 14] = [
     "double",
 ];
 
+pub(super) fn is_number_format(format: &str) -> bool {
+    NUMBER_FORMATS.contains(&format)
+}
+
 /// Keywords beside which `additionalProperties` would forbid what they allow.
 const COMBINING: [&str; 7] = ["$ref", "allOf", "anyOf", "oneOf", "if", "unevaluatedProperties", "patternProperties"];
 
@@ -61,7 +65,7 @@ pub(super) fn simplify_output(schema: &mut Map<String, Value>) {
 }
 
 fn simplify(schema: &mut Map<String, Value>, input: bool) {
-    if schema.get("format").and_then(Value::as_str).is_some_and(|format| NUMBER_FORMATS.contains(&format)) {
+    if schema.get("format").and_then(Value::as_str).is_some_and(is_number_format) {
         schema.remove("format");
     }
     if input {

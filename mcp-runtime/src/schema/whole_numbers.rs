@@ -19,6 +19,12 @@ impl<'de> Deserialize<'de> for WholeNumbers {
     }
 }
 
+/// The integer that a whole number is, however it was written.
+pub(super) fn whole(number: f64) -> Option<i64> {
+    #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and exact")]
+    (number.fract() == 0.0 && number.abs() <= EXACT).then_some(number as i64)
+}
+
 struct Reader;
 
 impl<'de> Visitor<'de> for Reader {
@@ -29,9 +35,7 @@ impl<'de> Visitor<'de> for Reader {
     }
 
     fn visit_f64<E: Error>(self, number: f64) -> Result<Value, E> {
-        #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and exact")]
-        let whole = (number.fract() == 0.0 && number.abs() <= EXACT).then_some(number as i64);
-        Ok(whole.map_or_else(|| number.into(), Value::from))
+        Ok(whole(number).map_or_else(|| number.into(), Value::from))
     }
 
     fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
