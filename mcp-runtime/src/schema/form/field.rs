@@ -1,8 +1,10 @@
 //! One field of a form: read from the schema of its type, written for clients.
 
+use std::cmp::Ordering;
+
 use serde_json::{Map, Number, Value};
 
-use super::super::enforce::{compare, integer};
+use super::super::enforce::compare;
 use super::super::problem::{Path, shown};
 use super::super::publish::{self, without_null};
 use super::choices::Choices;
@@ -96,10 +98,13 @@ impl Field {
         let mut schema = self.plain();
         match &self.kind {
             Kind::Number(Range { held: Some((least, most)), minimum, maximum, .. }) => {
-                if minimum.as_ref().and_then(integer).is_none_or(|minimum| minimum < i128::from(*least)) {
+                let stricter = |told: &Option<Number>, held: i64, order: Ordering| {
+                    told.as_ref().is_some_and(|told| compare(told, &held.into()) == Some(order))
+                };
+                if !stricter(minimum, *least, Ordering::Greater) {
                     schema.insert("minimum".to_owned(), (*least).into());
                 }
-                if maximum.as_ref().and_then(integer).is_none_or(|maximum| maximum > i128::from(*most)) {
+                if !stricter(maximum, *most, Ordering::Less) {
                     schema.insert("maximum".to_owned(), (*most).into());
                 }
             }
@@ -283,9 +288,10 @@ fn bound(schema: &mut Map<String, Value>, keyword: &str, exclusive: &str, step: 
         whole.checked_add(step).map(Number::from)
     });
     let Some(next) = next else { return inclusive };
+    let stricter = if step > Some(0) { Ordering::Greater } else { Ordering::Less };
     schema.remove(exclusive);
     match inclusive {
-        Some(known) if compare(&known, &next).is_some_and(|order| (order as i64) == step.unwrap_or_default()) => Some(known),
+        Some(known) if compare(&known, &next).is_some_and(|order| order == stricter) => Some(known),
         _ => Some(next),
     }
 }

@@ -17,6 +17,8 @@ struct Booking {
     #[schemars(range(min = 1, max = 14))]
     days: u32,
     guests: Option<u32>,
+    #[schemars(range(min = 0.5))]
+    rooms: Option<i32>,
     share: Option<f64>,
     sure: Option<bool>,
     way: Option<Way>,
@@ -79,6 +81,7 @@ fn answers_that_do_not_fit_are_refused_in_sentences() {
             json!({"name": "Ann", "days": 1, "guests": 5_000_000_000_u64}),
             vec!["guests: expected an integer from 0 to 4294967295, got 5000000000"],
         ),
+        (json!({"name": "Ann", "days": 1, "rooms": 0}), vec!["rooms: expected an integer from 0.5 to 2147483647, got 0"]),
         (json!({"name": "Ann", "days": 1, "sure": "yes"}), vec!["sure: expected true or false, got \"yes\""]),
         (json!({"name": "Ann", "days": 1, "mail": "ann"}), vec!["mail: expected an email address, got \"ann\""]),
         (json!({"name": "Ann", "days": 1, "day": "28.7."}), vec!["day: expected a date such as 2026-07-28, got \"28.7.\""]),
@@ -97,7 +100,9 @@ fn answers_that_do_not_fit_are_refused_in_sentences() {
         ),
         (
             json!({"name": "Ann", "days": 1, "nmae": 1}),
-            vec!["nmae: unknown name; known are `day`, `days`, `guests`, `mail`, `name`, `share`, `status`, `sure`, `way`"],
+            vec![
+                "nmae: unknown name; known are `day`, `days`, `guests`, `mail`, `name`, `rooms`, `share`, `status`, `sure`, `way`",
+            ],
         ),
     ];
     for (content, expected) in table {
