@@ -11,6 +11,7 @@ mod protocol;
 mod schema;
 mod server;
 mod session;
+pub mod tasks;
 pub mod testing;
 mod transport;
 
