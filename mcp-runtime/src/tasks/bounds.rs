@@ -37,6 +37,9 @@ impl Bounds {
     /// In memory: 10,000 tasks, 100 of one caller; 64 MiB of questions and results, 16 MiB of one caller.
     pub const MEMORY: Self = Self { tasks: 10_000, tasks_of_one: 100, bytes: 64 * MIB, bytes_of_one: 16 * MIB };
 
+    /// In a file: 10,000 tasks, 100 of one caller; 1 GiB of questions and results, 64 MiB of one caller.
+    pub const FILE: Self = Self { tasks: 10_000, tasks_of_one: 100, bytes: 1024 * MIB, bytes_of_one: 64 * MIB };
+
     /// So many tasks in all, running and ended.
     #[must_use]
     pub const fn max_tasks(self, tasks: usize) -> Self {

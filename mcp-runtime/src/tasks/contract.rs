@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::{Bounds, StoreError, TaskPayload, TaskRecord, TaskStatus, TaskStore};
 
-const HOUR: Duration = Duration::from_secs(3600);
+pub(super) const HOUR: Duration = Duration::from_secs(3600);
 
 /// Those of the stores that are checked.
 const BOUNDS: Bounds = Bounds::MEMORY.max_tasks(4).max_tasks_of_one(2).max_bytes(100).max_bytes_of_one(60);
@@ -14,7 +14,7 @@ const ALICE: [u8; 33] = [1; 33];
 const BOB: [u8; 33] = [2; 33];
 
 /// A running task of Alice, made now, for an hour.
-fn task(id: &str) -> TaskRecord {
+pub(super) fn task(id: &str) -> TaskRecord {
     TaskRecord::new(id, ALICE, "report", SystemTime::now(), HOUR).in_millis()
 }
 
@@ -22,11 +22,11 @@ fn of_bob(id: &str) -> TaskRecord {
     TaskRecord { owner: BOB.to_vec(), ..task(id) }
 }
 
-fn completed(task: &TaskRecord, result: &str) -> TaskRecord {
+pub(super) fn completed(task: &TaskRecord, result: &str) -> TaskRecord {
     TaskRecord { status: TaskStatus::Completed, payload: TaskPayload::Result(result.to_owned()), ..task.clone() }
 }
 
-fn cancelled(task: &TaskRecord) -> TaskRecord {
+pub(super) fn cancelled(task: &TaskRecord) -> TaskRecord {
     TaskRecord { status: TaskStatus::Cancelled, ..task.clone() }
 }
 
@@ -34,7 +34,7 @@ fn abandoned(id: &str) -> TaskRecord {
     TaskRecord { lease: UNIX_EPOCH, ..task(id) }
 }
 
-async fn load(store: &dyn TaskStore, id: &str) -> Option<TaskRecord> {
+pub(super) async fn load(store: &dyn TaskStore, id: &str) -> Option<TaskRecord> {
     store.load(id).await.expect("a store that works")
 }
 
@@ -60,6 +60,16 @@ macro_rules! contract {
             $(#[tokio::test]
             async fn $name() {
                 super::$name(Arc::new(super::super::MemoryTasks::new().bounds(super::BOUNDS))).await;
+            })*
+            use std::sync::Arc;
+        }
+
+        #[cfg(feature = "sqlite")]
+        mod sqlite {
+            $(#[tokio::test]
+            async fn $name() {
+                let folder = super::super::sqlite::tests::Folder::new();
+                super::$name(Arc::new(folder.open().await.bounds(super::BOUNDS))).await;
             })*
             use std::sync::Arc;
         }
