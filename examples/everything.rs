@@ -1,6 +1,13 @@
-//! The fixture of the official conformance suite: the tools it calls by name.
+//! The fixture of the official conformance suite: the tools, prompts and resources that it calls by name.
 //!
 //! `cargo run --example everything --features full -- 127.0.0.1:8001`, or `-- --stdio`
+
+mod everything {
+    pub(crate) mod asking;
+    pub(crate) mod prompts;
+    pub(crate) mod resources;
+    pub(crate) mod tasks;
+}
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -9,7 +16,7 @@ use mcp_runtime::prelude::*;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 /// A picture of one pixel.
-const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\xc4\x89\
+pub(crate) const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\xc4\x89\
     \0\0\0\rIDATx\xdac\xfc\xcf\xc0\xf0\x1f\0\x05\x05\x02\0_\xc8\xf1\xd2\0\0\0\0IEND\xaeB`\x82";
 
 /// A sound of one sample.
@@ -86,6 +93,35 @@ fn test_missing_capability() -> &'static str {
     "The client can sample."
 }
 
+/// Tells listeners that the tools changed.
+#[tool]
+fn test_trigger_tool_change(ctx: Context) -> &'static str {
+    ctx.notify().tools_changed();
+    "Told those who listen."
+}
+
+/// Tells listeners that the prompts changed.
+#[tool]
+fn test_trigger_prompt_change(ctx: Context) -> &'static str {
+    ctx.notify().prompts_changed();
+    "Told those who listen."
+}
+
+/// Tells subscribers that the watched resource changed.
+#[tool]
+fn test_trigger_resource_update(ctx: Context) -> &'static str {
+    ctx.notify().resource_updated("test://watched-resource");
+    "Told those who subscribed."
+}
+
+/// Lets go of the connection, and answers a client that comes back.
+#[tool]
+async fn test_reconnection(ctx: Context) -> &'static str {
+    ctx.close_stream(Duration::from_millis(100));
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    "The client came back."
+}
+
 /// Answers without asking anything.
 #[tool]
 fn test_streaming_elicitation() -> &'static str {
@@ -159,7 +195,11 @@ fn json_schema_2020_12_tool(Args(contact): Args<Contact>) -> String {
 #[tokio::main]
 async fn main() -> mcp_runtime::Result<()> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
-    let server = Server::new("everything", env!("CARGO_PKG_VERSION")).client_logging();
+    let server = Server::new("everything", env!("CARGO_PKG_VERSION"))
+        .instructions("Fixtures: every tool says what it does.")
+        .client_logging()
+        .list_changes()
+        .resource_updates();
     match std::env::args().nth(1).as_deref() {
         Some("--stdio") => server.stdio().await,
         address => server.serve(address.unwrap_or("127.0.0.1:8001")).await,

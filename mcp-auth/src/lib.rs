@@ -16,6 +16,7 @@
 mod authenticate;
 mod bearer;
 mod challenge;
+mod digest;
 mod principal;
 mod scope;
 mod seal;
@@ -23,6 +24,7 @@ mod seal;
 pub use authenticate::{Auth, Authenticate, AuthenticateFuture, Decision, Rejection, RejectionKind, Verdict};
 pub use bearer::{StaticTokens, bearer_token};
 pub use challenge::{Challenge, ChallengeError};
+pub use digest::digest;
 pub use principal::{Principal, Scheme};
 pub use scope::{Scopes, is_scope_token};
 pub use seal::{KeyError, KeyRing, Opened, Seal, SealError, Sealer};

@@ -4,10 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use orion::hazardous::hash::sha2::sha256::Sha256;
 use serde_json::{Map, Value};
 
 use crate::Scopes;
+use crate::digest::sha256;
 
 /// How the caller proved who they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -129,10 +129,7 @@ impl Principal {
         // With its length before it, no issuer and subject read as another pair.
         let issuer = self.issuer().map_or((0, ""), |issuer| (issuer.len() as u64 + 1, issuer));
         let facts = [&issuer.0.to_le_bytes(), issuer.1.as_bytes(), self.subject().as_bytes()].concat();
-        let hash = Sha256::digest(&facts).expect("SHA-256 takes 2^61 bytes");
-        let mut digest = [0; 32];
-        digest.copy_from_slice(hash.as_ref());
-        digest
+        sha256(&facts)
     }
 
     /// Every claim that came with the credential.

@@ -68,7 +68,7 @@ impl Sealer {
             field(&mut associated, &self.resource);
             Subkey { id: key.id(), cipher: SecretKey::from(key.subkey(purpose)), associated: associated.into() }
         };
-        Seal { purpose, keys: self.keys.keys().iter().map(subkey).collect() }
+        Seal { purpose, max_text: Seal::MAX_TEXT, keys: self.keys.keys().iter().map(subkey).collect() }
     }
 }
 
@@ -83,25 +83,33 @@ struct Subkey {
 #[derive(Clone)]
 pub struct Seal {
     purpose: &'static str,
+    max_text: usize,
     /// Those of the ring, in its order.
     keys: Arc<[Subkey]>,
 }
 
 impl Seal {
-    /// The longest sealed text that is looked at, in bytes.
+    /// The longest sealed text that is looked at, in bytes, unless [`up_to`](Self::up_to) says otherwise.
     pub const MAX_TEXT: usize = 8 * 1024;
 
     /// The longest statement whose text is within [`MAX_TEXT`](Self::MAX_TEXT), in bytes.
-    pub const MAX_STATEMENT: usize = Self::MAX_TEXT / 4 * 3 - BODY_AT - TAG;
+    pub const MAX_STATEMENT: usize = longest_statement(Self::MAX_TEXT);
+
+    /// With texts of up to so many bytes.
+    #[must_use]
+    pub fn up_to(self, max_text: usize) -> Self {
+        Self { max_text, ..self }
+    }
 
     /// Seals a statement. The text is made of `A-Z a-z 0-9 - _` alone, and differs each time. It hides what the statement
     /// says, not how long it is.
     ///
     /// # Errors
-    /// The statement is longer than [`MAX_STATEMENT`](Self::MAX_STATEMENT), or the system has no randomness.
+    /// The statement is so long that its text would not be looked at, or the system has no randomness.
     pub fn seal(&self, statement: &[u8]) -> Result<String, SealError> {
-        if statement.len() > Self::MAX_STATEMENT {
-            return Err(SealError::TooLong { bytes: statement.len() });
+        let most = longest_statement(self.max_text);
+        if statement.len() > most {
+            return Err(SealError::TooLong { bytes: statement.len(), most });
         }
         let mut nonce = [0; NONCE];
         getrandom::fill(&mut nonce).map_err(|_| SealError::NoRandomness)?;
@@ -118,7 +126,7 @@ impl Seal {
         // Length is all that the cipher can object to.
         let tag =
             XChaCha20Poly1305::seal_inplace(&key.cipher, &Nonce::from(nonce), Some(&key.associated), &mut sealed[BODY_AT..])
-                .map_err(|_| SealError::TooLong { bytes: statement.len() })?;
+                .map_err(|_| SealError::TooLong { bytes: statement.len(), most: longest_statement(self.max_text) })?;
         sealed.extend_from_slice(tag.unprotected_as_ref::<[u8]>());
         Ok(URL_SAFE_NO_PAD.encode(sealed))
     }
@@ -127,7 +135,7 @@ impl Seal {
     /// reason is given, to nobody.
     #[must_use]
     pub fn open(&self, text: &str) -> Option<Opened> {
-        if text.len() > Self::MAX_TEXT {
+        if text.len() > self.max_text {
             return None;
         }
         // The engine refuses padding and trailing bits, so a statement has one text and not several.
@@ -148,6 +156,11 @@ impl Seal {
         bytes.drain(..BODY_AT);
         Some(Opened { statement: bytes, id })
     }
+}
+
+/// The longest statement whose text has at most so many bytes.
+const fn longest_statement(text: usize) -> usize {
+    (text / 4 * 3).saturating_sub(BODY_AT + TAG)
 }
 
 impl fmt::Debug for Seal {
@@ -178,10 +191,12 @@ impl fmt::Debug for Opened {
 #[non_exhaustive]
 pub enum SealError {
     /// Its text would be too long to be opened.
-    #[error("a statement of {bytes} bytes is too long to seal: at most {} are allowed", Seal::MAX_STATEMENT)]
+    #[error("a statement of {bytes} bytes is too long to seal: at most {most} are allowed")]
     TooLong {
         /// The statement's length.
         bytes: usize,
+        /// The longest that is allowed.
+        most: usize,
     },
     /// A nonce could not be made.
     #[error("the system has no randomness to seal with")]

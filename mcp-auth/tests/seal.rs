@@ -162,7 +162,7 @@ fn what_would_not_open_is_not_sealed() {
     let longest = seal.seal(&[0; Seal::MAX_STATEMENT]).expect("seals");
     assert_eq!(longest.len(), Seal::MAX_TEXT);
     let error = seal.seal(&[0; Seal::MAX_STATEMENT + 1]).expect_err("too long");
-    assert_eq!(error, SealError::TooLong { bytes: 6100 });
+    assert_eq!(error, SealError::TooLong { bytes: 6100, most: 6099 });
     assert_eq!(error.to_string(), "a statement of 6100 bytes is too long to seal: at most 6099 are allowed");
     for length in [Seal::MAX_TEXT + 1, Seal::MAX_TEXT + 4, 1 << 20] {
         assert_eq!(seal.open(&"A".repeat(length)), None);

@@ -1,4 +1,4 @@
-//! `#[arg(...)]`, the same on a tool's parameter and on a field of a `#[data]` type.
+//! `#[arg(...)]`, the same on a function's parameter and on a field of a `#[data]` type.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -26,7 +26,7 @@ struct Default {
 }
 
 const VOCABULARY: Vocabulary<Argument> = Vocabulary {
-    attribute: "arg",
+    place: "#[arg]",
     entries: &[
         Entry {
             word: "default",
@@ -106,6 +106,10 @@ impl Argument {
             (None, Some(name)) => (name.value(), name.span()),
             (None, None) => (ident.unraw().to_string(), ident.span()),
         }
+    }
+
+    pub(crate) fn has_default(&self) -> bool {
+        self.default.is_some() || self.words.default
     }
 
     pub(crate) fn is_flattened(&self) -> bool {

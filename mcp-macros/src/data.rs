@@ -22,7 +22,7 @@ struct Options {
 }
 
 const VOCABULARY: Vocabulary<Options> = Vocabulary {
-    attribute: "data",
+    place: "#[data]",
     entries: &[
         Entry { word: "input", read: |data, value| value.flag().map(|flag| data.input = Some(flag)) },
         Entry { word: "output", read: |data, value| value.flag().map(|flag| data.output = Some(flag)) },
@@ -106,9 +106,10 @@ fn ident(name: &str) -> proc_macro2::Ident {
 fn misplaced(item: &TokenStream) -> syn::Error {
     let text = "`#[data]` belongs on a struct or an enum";
     match syn::parse2::<syn::Item>(item.clone()) {
-        Ok(syn::Item::Fn(function)) => {
-            syn::Error::new_spanned(function.sig.fn_token, format!("{text}; for a function there is `#[tool]`"))
-        }
+        Ok(syn::Item::Fn(function)) => syn::Error::new_spanned(
+            function.sig.fn_token,
+            format!("{text}; for a function there are `#[tool]`, `#[resource]` and `#[prompt]`"),
+        ),
         Ok(syn::Item::Type(alias)) => {
             syn::Error::new_spanned(alias.type_token, format!("{text}: put it on the type behind the alias"))
         }
@@ -186,7 +187,10 @@ fn refuse_arg(attributes: &mut Vec<Attribute>, errors: &mut Errors) {
     attributes.retain(|attribute| {
         let ours = argument::is_arg(attribute);
         if ours {
-            errors.on(attribute.to_token_stream(), "`#[arg]` belongs on a parameter of a tool or on a field with a name");
+            errors.on(
+                attribute.to_token_stream(),
+                "`#[arg]` belongs on a parameter of a tool, prompt or resource, or on a field with a name",
+            );
         }
         !ours
     });

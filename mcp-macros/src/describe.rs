@@ -1,4 +1,4 @@
-//! Doc comments become descriptions: the function's for the tool, its `# Arguments` list for the parameters.
+//! Doc comments become descriptions: the function's for the tool, resource or prompt, its `# Arguments` list for the parameters.
 
 use proc_macro2::Span;
 use syn::{Attribute, Expr, ExprLit, Lit, Meta};
@@ -67,7 +67,7 @@ pub(crate) fn describe(attributes: &[Attribute], errors: &mut Errors) -> Descrip
                     documented.text.push_str(line.trim());
                 }
             }
-            // Words around the list are about the whole tool.
+            // Words around the list are about the whole.
             Place::Section => text.push(line),
         }
     }

@@ -1,21 +1,23 @@
-//! The code that a checked tool becomes. It names nothing but the runtime's hidden module, `core` and `std`.
+//! The code that a checked function becomes. It names nothing but the runtime's hidden module, `core` and `std`.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, format_ident, quote, quote_spanned};
+use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Attribute, LitStr, Path, ReturnType, Type, parse_quote};
 
 use crate::argument::default_function_name;
+use crate::definition;
 use crate::describe::Description;
 use crate::function::{self, Function};
-use crate::options::Flag;
+use crate::kind::Kind;
 use crate::parameter::{Field, Role};
 use crate::signature::{self, Signature};
-use crate::tool::Options;
 use crate::types;
+use crate::vocabulary::Options;
 
-/// A tool without mistakes.
-pub(crate) struct Tool<'a> {
+/// A function without mistakes, and what was said about it.
+pub(crate) struct Checked<'a> {
+    pub(crate) kind: Kind,
     pub(crate) function: &'a Function,
     pub(crate) options: &'a Options,
     pub(crate) name: &'a str,
@@ -47,12 +49,13 @@ impl Runtime {
 }
 
 /// Names of generated locals and items. Items are seen by the user's types and patterns, so they carry a prefix.
-struct Names {
-    arguments: Ident,
-    call: Ident,
+pub(crate) struct Names {
+    pub(crate) arguments: Ident,
+    pub(crate) call: Ident,
     definition: Ident,
     context: Ident,
     raw: Ident,
+    target: Ident,
 }
 
 impl Names {
@@ -64,13 +67,14 @@ impl Names {
             definition: name("__DEFINITION"),
             context: name("__context"),
             raw: name("__arguments"),
+            target: name("__target"),
         }
     }
 }
 
 /// Everything that stands beside the function.
-pub(crate) fn tool(tool: &Tool<'_>) -> TokenStream {
-    let Tool { function, options, signature, .. } = tool;
+pub(crate) fn item(item: &Checked<'_>) -> TokenStream {
+    let Checked { kind, function, options, signature, .. } = item;
     let runtime = Runtime::at(options.krate.as_ref());
     let hidden = &runtime.hidden();
     let names = &Names::new();
@@ -79,12 +83,16 @@ pub(crate) fn tool(tool: &Tool<'_>) -> TokenStream {
     let ident = &function.sig.ident;
     let definition = &names.definition;
 
-    let doc = format!(" The tool `{0}`: `{1}::tool()` names it where a server lists its tools.", tool.name, ident);
-    let undocumented = tool.description.text.is_none().then(|| warn_undocumented(tool, &conditions));
-    let checks = checks(tool, hidden);
-    let arguments = signature.arguments().is_none().then(|| arguments_struct(tool, &runtime, names));
-    let call = call(tool, &runtime, names);
-    let fields = definition_fields(tool, hidden, names);
+    let word = kind.word();
+    let handle = Ident::new(word, Span::call_site());
+    let (item_type, definition_type) = definition::types(*kind, hidden);
+    let doc = format!(" The {word} `{}`: `{ident}::{word}()` names it where a server lists its {word}s.", item.name);
+    let handle_doc = format!(" The {word}, for a server that lists its {word}s.");
+    let undocumented = item.description.text.is_none().then(|| warn_undocumented(item, &conditions));
+    let checks = checks(item, hidden);
+    let arguments = signature.arguments().is_none().then(|| arguments_struct(item, &runtime, names));
+    let call = call(item, &runtime, names);
+    let fields = definition::fields(item, hidden, names);
     quote! {
         #undocumented
 
@@ -99,15 +107,15 @@ pub(crate) fn tool(tool: &Tool<'_>) -> TokenStream {
             #arguments
             #call
 
-            static #definition: #hidden::ToolDefinition = #hidden::ToolDefinition { #fields };
+            static #definition: #definition_type = #definition_type { #fields };
 
-            #hidden::inventory::submit! { #hidden::Tool::from_definition(&#definition) }
+            #hidden::inventory::submit! { #item_type::from_definition(&#definition) }
 
             impl #ident {
-                /// The tool, for a server that lists its tools.
+                #[doc = #handle_doc]
                 #[allow(dead_code, unreachable_pub)]
-                #vis fn tool() -> #hidden::Tool {
-                    #hidden::Tool::from_definition(&#definition)
+                #vis fn #handle() -> #item_type {
+                    #item_type::from_definition(&#definition)
                 }
             }
         };
@@ -115,88 +123,102 @@ pub(crate) fn tool(tool: &Tool<'_>) -> TokenStream {
 }
 
 /// Stable Rust lets a macro raise an error but no warning; the use of a deprecated item is one, at the place of our choice.
-fn warn_undocumented(tool: &Tool<'_>, conditions: &[&Attribute]) -> TokenStream {
-    let ident = &tool.function.sig.ident;
-    let note = format!("add a doc comment (`/// ...`) to `{ident}`: models choose tools by their description");
-    let warning = Ident::new("tool_without_description", ident.span());
-    let allowances = function::allowances(tool.function);
+fn warn_undocumented(item: &Checked<'_>, conditions: &[&Attribute]) -> TokenStream {
+    let ident = &item.function.sig.ident;
+    let who = match item.kind {
+        Kind::Tool => "models choose tools",
+        Kind::Resource => "clients and their users choose resources",
+        Kind::Prompt => "users choose prompts",
+    };
+    let note = format!("add a doc comment (`/// ...`) to `{ident}`: {who} by their description");
+    let constant = format_ident!("{}_without_description", item.kind.word(), span = Span::call_site());
+    let warning = Ident::new(&constant.to_string(), ident.span());
+    let allowances = function::allowances(item.function);
     quote! {
         #(#conditions)*
         #(#allowances)*
         const _: () = {
             #[allow(non_upper_case_globals)]
             #[deprecated(note = #note)]
-            const tool_without_description: () = ();
+            const #constant: () = ();
             #warning
         };
     }
 }
 
-/// Moves errors about arguments to where the user wrote their types, in words about tools.
+/// Moves errors about arguments to where the user wrote their types, in words about what takes them.
 ///
 /// Injected types and the result need no such check: all that is generated for them asks for one trait, at one span, in one
 /// form, so the compiler sees the same error several times and prints it once.
-fn checks(tool: &Tool<'_>, hidden: &Path) -> Option<TokenStream> {
-    let types = tool.signature.parameters.iter().filter_map(|parameter| match &parameter.role {
+fn checks(item: &Checked<'_>, hidden: &Path) -> Option<TokenStream> {
+    let check = match item.kind.describes_arguments() {
+        true => quote!(check_argument),
+        false => quote!(check_variable),
+    };
+    let types = item.signature.parameters.iter().filter_map(|parameter| match &parameter.role {
         Role::Argument(_) => Some(parameter.ty),
         Role::Arguments(inner) => Some(*inner),
-        Role::Injected(_) => None,
+        Role::Injected { .. } => None,
     });
-    let checks: TokenStream = types.map(|ty| quote_spanned!(ty.span()=> #hidden::check_argument::<#ty, _>();)).collect();
+    let checks: TokenStream = types.map(|ty| quote_spanned!(ty.span()=> #hidden::#check::<#ty, _>();)).collect();
     (!checks.is_empty()).then(|| quote!(const _: () = { #checks };))
 }
 
-fn arguments_struct(tool: &Tool<'_>, runtime: &Runtime, names: &Names) -> TokenStream {
+fn arguments_struct(item: &Checked<'_>, runtime: &Runtime, names: &Names) -> TokenStream {
     let hidden = runtime.hidden();
     let (serde, schemars) = (runtime.hidden_text("serde"), runtime.hidden_text("schemars"));
+    let described = item.kind.describes_arguments();
     let arguments = &names.arguments;
-    let deny = refuses_unknown(tool).then(|| quote!(#[serde(deny_unknown_fields)]));
+    let deny = refuses_unknown(item).then(|| quote!(#[serde(deny_unknown_fields)]));
     let mut fields = TokenStream::new();
     let mut defaults = TokenStream::new();
-    for (field, ty) in tool.signature.fields() {
-        let Field { ident, argument, attributes, description } = field;
+    for (field, ty) in item.signature.fields() {
+        let Field { ident, argument, attributes, description, .. } = field;
         let default = default_function_name("", ident);
         let ours = argument.field_attributes(&default);
         let description = description.map(|text| quote!(#[doc = #text]));
         fields.extend(quote!(#description #(#attributes)* #ours #ident: #ty,));
         defaults.extend(argument.default_function(&default, ty));
     }
+    let derives = match described {
+        true => quote! {
+            #[derive(#hidden::serde::Deserialize, #hidden::schemars::JsonSchema)]
+            #[serde(crate = #serde)]
+            #[schemars(crate = #schemars)]
+        },
+        false => quote! {
+            #[derive(#hidden::serde::Deserialize)]
+            #[serde(crate = #serde)]
+        },
+    };
     quote! {
         #defaults
 
-        #[derive(#hidden::serde::Deserialize, #hidden::schemars::JsonSchema)]
-        #[serde(crate = #serde)]
+        #derives
         #deny
-        #[schemars(crate = #schemars)]
         #[allow(non_snake_case)]
         struct #arguments { #fields }
     }
 }
 
 /// The generated struct does, unless it has a flattened field: serde cannot tell unknown names from that field's.
-fn refuses_unknown(tool: &Tool<'_>) -> bool {
-    let flattened = tool.signature.fields().any(|(field, _)| field.argument.is_flattened());
-    tool.signature.arguments().is_none() && !flattened
+fn refuses_unknown(item: &Checked<'_>) -> bool {
+    let flattened = item.signature.fields().any(|(field, _)| field.argument.is_flattened());
+    item.signature.arguments().is_none() && !flattened
 }
 
-/// Whether serde enforces by the types of the parameters all that was said about them here, so that the arguments need no
-/// check against the schema. What the types themselves assert, only the schema knows.
-fn is_plain(tool: &Tool<'_>) -> bool {
-    tool.signature.arguments().is_none() && tool.signature.fields().all(|(field, _)| field.argument.is_plain())
-}
-
-fn call(tool: &Tool<'_>, runtime: &Runtime, names: &Names) -> TokenStream {
-    let Names { arguments, call, context, raw, .. } = names;
+fn call(item: &Checked<'_>, runtime: &Runtime, names: &Names) -> TokenStream {
+    let Names { arguments, call, context, raw, target, .. } = names;
     let hidden = &runtime.hidden();
     let root = &runtime.root;
-    let ident = &tool.function.sig.ident;
-    let parsed = match tool.signature.arguments() {
+    let ident = &item.function.sig.ident;
+    let parsed = match item.signature.arguments() {
         Some(inner) => quote!(#inner),
         None => quote!(#arguments),
     };
     let mut extractions = TokenStream::new();
     let mut values: Vec<TokenStream> = Vec::new();
-    for (index, parameter) in tool.signature.parameters.iter().enumerate() {
+    for (index, parameter) in item.signature.parameters.iter().enumerate() {
         let ty = parameter.ty;
         match &parameter.role {
             Role::Argument(field) => {
@@ -204,7 +226,7 @@ fn call(tool: &Tool<'_>, runtime: &Runtime, names: &Names) -> TokenStream {
                 values.push(quote!(#raw.#field));
             }
             Role::Arguments(_) => values.push(quote!(#root::Args(#raw))),
-            Role::Injected(_) => {
+            Role::Injected { .. } => {
                 let value = format_ident!("__injected_{index}", span = Span::mixed_site());
                 let extracted = quote_spanned!(ty.span()=> <#ty as #hidden::FromContext>::from_context(&#context).await);
                 extractions.extend(quote! {
@@ -220,123 +242,48 @@ fn call(tool: &Tool<'_>, runtime: &Runtime, names: &Names) -> TokenStream {
     // A future that is not `Send`, or a value that cannot go to another thread, is reported under the function's name.
     let span = ident.span();
     let invoke = quote_spanned!(span=> #ident(#(#values),*));
-    let value = if tool.options.blocking.is_some_and(|flag| flag.on) {
+    let value = if item.options.is_blocking() {
         quote_spanned!(span=> #hidden::run_blocking(#context, move || #invoke).await)
-    } else if tool.function.sig.asyncness.is_some() {
+    } else if item.function.sig.asyncness.is_some() {
         quote_spanned!(span=> #invoke.await)
     } else {
         invoke
     };
-    let result = result_type(tool);
-    let outcome =
-        quote_spanned!(signature::result_span(&tool.function.sig)=> <#result as #hidden::IntoToolResult>::into_tool_result);
-    let future = quote_spanned!(span=> ::std::boxed::Box::pin(async move { #extractions #outcome(#value) }));
+    let result = result_type(item);
+    // How the runtime hands the arguments over, how they are read, and how the result becomes an answer.
+    let (raw_type, further, future, read, convert, also) = match item.kind {
+        Kind::Tool => {
+            (quote!(RawArguments), None, quote!(CallFuture), quote!(parse), quote!(IntoToolResult > ::into_tool_result), None)
+        }
+        Kind::Resource => (
+            quote!(RawStrings),
+            Some(quote!(, #target: #hidden::ReadTarget)),
+            quote!(ReadFuture),
+            quote!(for_resource),
+            quote!(IntoResource > ::into_resource),
+            Some(quote!(, &#target)),
+        ),
+        Kind::Prompt => {
+            (quote!(RawStrings), None, quote!(PromptFuture), quote!(for_prompt), quote!(IntoPrompt > ::into_prompt), None)
+        }
+    };
+    let outcome = quote_spanned!(signature::result_span(&item.function.sig)=> <#result as #hidden::#convert);
+    let answer = quote_spanned!(span=> ::std::boxed::Box::pin(async move { #extractions #outcome(#value #also) }));
     quote! {
         #[allow(deprecated, clippy::redundant_closure, clippy::unit_arg)]
-        fn #call(#context: #hidden::Context, #raw: #hidden::RawArguments<'_>) -> #hidden::CallFuture {
-            let #raw: #parsed = match #raw.parse() {
+        fn #call(#context: #hidden::Context, #raw: #hidden::#raw_type<'_> #further) -> #hidden::#future {
+            let #raw: #parsed = match #raw.#read() {
                 ::core::result::Result::Ok(arguments) => arguments,
                 ::core::result::Result::Err(outcome) => return #hidden::done(outcome),
             };
-            #future
+            #answer
         }
     }
 }
 
-fn definition_fields(tool: &Tool<'_>, hidden: &Path, names: &Names) -> TokenStream {
-    let Options {
-        title,
-        read_only,
-        destructive,
-        idempotent,
-        open_world,
-        tags,
-        scopes,
-        hidden: unlisted,
-        requires,
-        timeout,
-        max_result_bytes,
-        icons,
-        meta,
-        ..
-    } = tool.options;
-    let name = tool.name;
-    let title = option(title.as_ref());
-    let description = option(tool.description.text.as_ref());
-    let [read_only, destructive, idempotent, open_world] =
-        [read_only, destructive, idempotent, open_world].map(|flag| option(flag.map(|flag| flag.on)));
-    let unlisted = unlisted.is_some_and(|Flag { on, .. }| on);
-    let requires = requires.iter().map(|capability| {
-        let variant = &capability.variant;
-        quote!(#hidden::Capability::#variant)
-    });
-    let timeout = option(timeout.as_ref().map(|timeout| {
-        let milliseconds = u64::try_from(timeout.duration.as_millis()).unwrap_or(u64::MAX);
-        quote!(::core::time::Duration::from_millis(#milliseconds))
-    }));
-    let max_result_bytes = option(max_result_bytes.map(proc_macro2::Literal::u64_unsuffixed));
-    let meta = meta.iter().map(|meta| {
-        let (key, json) = (&meta.key, &meta.json);
-        quote!((#key, #json))
-    });
-    let arguments = match tool.signature.arguments() {
-        Some(inner) => inner.to_token_stream(),
-        None => names.arguments.to_token_stream(),
-    };
-    let plain = is_plain(tool);
-    let result = result_type(tool);
-    let output_schema =
-        quote_spanned!(signature::result_span(&tool.function.sig)=> <#result as #hidden::IntoToolResult>::output_schema);
-    let injected = tool.signature.parameters.iter().filter_map(|parameter| {
-        let Role::Injected(name) = &parameter.role else { return None };
-        let ty = parameter.ty;
-        let requirement = quote_spanned!(ty.span()=> <#ty as #hidden::FromContext>::requirement);
-        Some(quote!(#hidden::Injected { parameter: #name, requirement: #requirement }))
-    });
-    let call = &names.call;
-    // The function's own line, not the attribute's, is what an editor should jump to.
-    let line = quote_spanned!(tool.function.sig.ident.span()=> ::core::line!());
-    quote! {
-        name: #name,
-        title: #title,
-        description: #description,
-        annotations: #hidden::Annotations {
-            read_only: #read_only,
-            destructive: #destructive,
-            idempotent: #idempotent,
-            open_world: #open_world,
-        },
-        tags: &[#(#tags),*],
-        scopes: &[#(#scopes),*],
-        hidden: #unlisted,
-        requires: &[#(#requires),*],
-        timeout: #timeout,
-        max_result_bytes: #max_result_bytes,
-        icons: &[#(#icons),*],
-        meta: &[#(#meta),*],
-        input_schema: <#arguments as #hidden::schemars::JsonSchema>::json_schema,
-        plain: #plain,
-        output_schema: #output_schema,
-        injected: &[#(#injected),*],
-        call: #call,
-        location: #hidden::Location {
-            file: ::core::file!(),
-            line: #line,
-            module: ::core::module_path!(),
-        },
-    }
-}
-
-fn result_type(tool: &Tool<'_>) -> Type {
-    match &tool.function.sig.output {
+pub(crate) fn result_type(item: &Checked<'_>) -> Type {
+    match &item.function.sig.output {
         ReturnType::Type(_, ty) => (**ty).clone(),
         ReturnType::Default => parse_quote!(()),
-    }
-}
-
-fn option(value: Option<impl ToTokens>) -> TokenStream {
-    match value {
-        Some(value) => quote!(::core::option::Option::Some(#value)),
-        None => quote!(::core::option::Option::None),
     }
 }

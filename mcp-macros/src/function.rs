@@ -48,7 +48,7 @@ impl Function {
 }
 
 /// Attributes of parameters that the expansion consumes.
-pub(crate) const PARAMETER_ATTRIBUTES: [&str; 5] = ["arg", "inject", "serde", "schemars", "doc"];
+pub(crate) const PARAMETER_ATTRIBUTES: [&str; 6] = ["arg", "complete", "inject", "serde", "schemars", "doc"];
 
 fn is_ours(attribute: &Attribute) -> bool {
     PARAMETER_ATTRIBUTES.iter().any(|ours| attribute.path().is_ident(ours))
@@ -65,8 +65,8 @@ pub(crate) fn parse(item: TokenStream, attribute: &str) -> syn::Result<Function>
         Ok(Item::Impl(item)) => (&item.impl_token, "put it on free functions; move those out of the impl block"),
         Ok(Item::Trait(item)) => (&item.trait_token, "put it on free functions; move those out of the trait"),
         Ok(Item::Mod(item)) => (&item.mod_token, "put it on each function"),
-        Ok(Item::Struct(item)) => (&item.struct_token, "for a type that tools take or return there is `#[data]`"),
-        Ok(Item::Enum(item)) => (&item.enum_token, "for a type that tools take or return there is `#[data]`"),
+        Ok(Item::Struct(item)) => (&item.struct_token, "for a type that is taken or returned there is `#[data]`"),
+        Ok(Item::Enum(item)) => (&item.enum_token, "for a type that is taken or returned there is `#[data]`"),
         Ok(Item::Fn(_)) | Err(_) => return Err(error),
         Ok(item) => (item, "put it on a `fn` or an `async fn`"),
     };

@@ -2,23 +2,30 @@
 
 use std::time::Duration;
 
+use crate::kind::Kind;
+
 type Checked<T = ()> = Result<T, String>;
 
-/// MCP, server/tools: 1 to 128 characters of `A-Z a-z 0-9 _ - .`.
-pub(crate) fn tool_name(name: &str) -> Checked {
-    if name.is_empty() {
-        return Err("a tool's name is empty; it has 1 to 128 characters".into());
+/// MCP, server/tools: 1 to 128 characters of `A-Z a-z 0-9 _ - .`. Prompts, which hosts offer as commands, are named alike; a
+/// resource is known by its URI, and its name is for people.
+pub(crate) fn name(name: &str, kind: Kind) -> Checked {
+    let noun = kind.noun();
+    if name.trim().is_empty() {
+        return Err(format!("{noun}'s name is empty; it has 1 to 128 characters"));
+    }
+    if kind == Kind::Resource {
+        return visible(name, "the name");
     }
     if let Some(bad) = name.chars().find(|c| !(c.is_ascii_alphanumeric() || "_-.".contains(*c))) {
         return Err(format!(
-            "a tool's name has no {}: `{}` may use ASCII letters, digits, `_`, `-` and `.`",
+            "{noun}'s name has no {}: `{}` may use ASCII letters, digits, `_`, `-` and `.`",
             show(bad),
             name.escape_debug()
         ));
     }
     let length = name.len();
     if length > 128 {
-        return Err(format!("a tool's name has at most 128 characters; this one has {length}"));
+        return Err(format!("{noun}'s name has at most 128 characters; this one has {length}"));
     }
     Ok(())
 }
@@ -103,6 +110,97 @@ pub(crate) fn header_name(name: &str) -> Checked {
     }
 }
 
+/// RFC 3986, section 3.1: a URI begins with a letter, further letters, digits, `+`, `-` and `.`, and a colon.
+pub(crate) fn uri_scheme(uri: &str) -> Checked {
+    let scheme = uri.split_once(':').filter(|(scheme, _)| {
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
+    });
+    match scheme {
+        None => Err("a resource's URI begins with a scheme (RFC 3986, 3.1): write one of your own, as in `orders://{id}`".into()),
+        Some((scheme, "" | "//")) => {
+            Err(format!("nothing follows the scheme `{scheme}:`: write what it names, as in `orders://{{id}}`"))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+/// RFC 3986, section 2: what may stand in a URI as it is.
+pub(crate) fn uri_part(text: &str) -> Checked {
+    let mut rest = text.chars();
+    while let Some(c) = rest.next() {
+        match c {
+            '%' => {
+                let hex = rest.by_ref().take(2).filter(char::is_ascii_hexdigit).count();
+                if hex < 2 {
+                    return Err(
+                        "in a URI, `%` stands before two hexadecimal digits (RFC 3986, 2.1): write `%25` for itself".into()
+                    );
+                }
+            }
+            c if c.is_ascii_alphanumeric() || "-._~:/?#[]@!$&'()*+,;=".contains(c) => {}
+            c => return Err(format!("a URI has no {} (RFC 3986, 2): write it percent-encoded", show(c))),
+        }
+    }
+    Ok(())
+}
+
+/// RFC 9110, section 8.3.1: `type/subtype`, and parameters.
+pub(crate) fn mime_type(text: &str) -> Checked {
+    let (kind, parameters) = text.split_once(';').map_or((text, None), |(kind, parameters)| (kind, Some(parameters)));
+    let token = |part: &str| !part.is_empty() && header_name(part).is_ok();
+    let parameters = parameters.is_none_or(|text| text.contains('=') && text.chars().all(|c| matches!(c, ' '..='~')));
+    match kind.trim_end().split_once('/') {
+        Some((kind, subtype)) if token(kind) && token(subtype) && parameters => Ok(()),
+        _ => Err(format!("`{}` is no media type: write one such as `application/json`", text.escape_debug())),
+    }
+}
+
+/// RFC 3339, the form of ISO 8601 that the protocol shows: `2026-01-01T00:00:00Z`.
+pub(crate) fn time(text: &str) -> Checked {
+    let form = |text: &str, form: &str| {
+        text.len() == form.len()
+            && text.bytes().zip(form.bytes()).all(|(b, f)| if f == b'0' { b.is_ascii_digit() } else { b == f })
+    };
+    let number = |range: std::ops::Range<usize>| text.get(range).and_then(|digits| digits.parse::<u8>().ok()).unwrap_or(u8::MAX);
+    let (start, rest) = text.split_at_checked(19).unwrap_or((text, ""));
+    let zone = match rest.strip_prefix('.') {
+        Some(fraction) if !fraction.starts_with(|c: char| c.is_ascii_digit()) => "",
+        Some(fraction) => fraction.trim_start_matches(|c: char| c.is_ascii_digit()),
+        None => rest,
+    };
+    let fits = form(start, "0000-00-00T00:00:00")
+        && (zone == "Z" || form(zone, "+00:00") || form(zone, "-00:00"))
+        && (1..=12).contains(&number(5..7))
+        && (1..=31).contains(&number(8..10))
+        && number(11..13) < 24
+        && number(14..16) < 60
+        && number(17..19) <= 60;
+    if fits { Ok(()) } else { Err(format!("`{}` is no time: write one such as `2026-01-01T00:00:00Z`", text.escape_debug())) }
+}
+
+/// What hosts put into the `Content-Security-Policy` of an app's page.
+pub(crate) fn origin(text: &str) -> Checked {
+    let host = ["https://", "http://", "wss://", "ws://"].iter().find_map(|scheme| text.strip_prefix(scheme));
+    match host {
+        Some(host) if domain(host).is_ok() => Ok(()),
+        _ => Err(format!(
+            "`{}` is no origin: write a scheme and a host, such as `https://api.example.com`, `https://*.example.com` or \
+             `wss://example.com:8443`",
+            text.escape_debug()
+        )),
+    }
+}
+
+/// A host, with a port where it is part of an origin.
+pub(crate) fn domain(text: &str) -> Checked {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-.:[]*".contains(c);
+    if text.is_empty() || !text.chars().all(fits) {
+        return Err(format!("`{}` is no domain: write one such as `app.example.com`", text.escape_debug()));
+    }
+    Ok(())
+}
+
 /// `250ms`, `10s`, `5m`, `1h`.
 pub(crate) fn duration(text: &str) -> Checked<Duration> {
     const FORM: &str = "write a whole number and `ms`, `s`, `m` or `h`, such as \"10s\"";
@@ -118,7 +216,6 @@ pub(crate) fn duration(text: &str) -> Checked<Duration> {
         return Err(format!("`{text}` is no duration: {FORM}"));
     }
     match number.parse::<u64>().ok().and_then(|number| number.checked_mul(milliseconds)) {
-        Some(0) => Err("a timeout of zero would fail every call; leave `timeout` out to have none of its own".into()),
         Some(total) => Ok(Duration::from_millis(total)),
         None => Err(format!("`{text}` is too long a duration")),
     }
@@ -170,15 +267,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tool_names() {
+    fn names() {
         for good in ["a", "get_user", "admin.tools-list", "A9"] {
-            assert_eq!(tool_name(good), Ok(()), "{good}");
+            assert_eq!(name(good, Kind::Tool), Ok(()), "{good}");
         }
-        assert_eq!(tool_name(&"a".repeat(128)), Ok(()));
+        assert_eq!(name(&"a".repeat(128), Kind::Tool), Ok(()));
         for bad in ["", "get user", "größe", "a/b", "a\u{200B}"] {
-            assert!(tool_name(bad).is_err(), "{bad}");
+            assert!(name(bad, Kind::Tool).is_err(), "{bad}");
         }
-        assert!(tool_name(&"a".repeat(129)).is_err_and(|e| e.contains("129")));
+        assert!(name(&"a".repeat(129), Kind::Prompt).is_err_and(|e| e.contains("129")));
     }
 
     #[test]
@@ -225,7 +322,7 @@ mod tests {
         assert_eq!(duration("10s"), Ok(Duration::from_secs(10)));
         assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
         assert_eq!(duration("1h"), Ok(Duration::from_secs(3600)));
-        for bad in ["", "10", "s", "0s", "0ms", "1.5s", "-1s", "10 s", "1d", "99999999999999999999h", "9999999999999999h"] {
+        for bad in ["", "10", "s", "1.5s", "-1s", "10 s", "1d", "99999999999999999999h", "9999999999999999h"] {
             assert!(duration(bad).is_err(), "{bad}");
         }
     }
@@ -236,6 +333,44 @@ mod tests {
         assert_eq!(icon("data:image/png;base64,AA=="), Ok(()));
         for bad in ["", "http://example.com/a.png", "https://", "javascript:alert(1)", "file:///a"] {
             assert!(icon(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn media_types() {
+        for good in ["text/plain", "application/vnd.a+json", "text/html;profile=mcp-app", "text/plain; charset=utf-8"] {
+            assert_eq!(mime_type(good), Ok(()), "{good}");
+        }
+        for bad in ["", "json", "text/", "/x", "a b/c", "text/plain;", "text/plain;x=\n", "text/a/b"] {
+            assert!(mime_type(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn times() {
+        for good in ["2026-01-01T00:00:00Z", "2026-12-31T23:59:60+05:30", "2026-01-01T00:00:00.123Z"] {
+            assert_eq!(time(good), Ok(()), "{good}");
+        }
+        for bad in [
+            "",
+            "2026-01-01",
+            "2026-13-01T00:00:00Z",
+            "2026-01-00T00:00:00Z",
+            "2026-01-01T24:00:00Z",
+            "2026-01-01T00:00:00",
+            "ü026-01-01T00:00:00Z",
+        ] {
+            assert!(time(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn origins_hold_nothing_that_ends_a_policy() {
+        for good in ["https://api.example.com", "https://*.example.com", "wss://localhost:1", "http://[::1]:80"] {
+            assert_eq!(origin(good), Ok(()), "{good}");
+        }
+        for bad in ["", "https://", "example.com", "https://a;b", "https://a b", "https://a/b", "data:", "*", "'self'"] {
+            assert!(origin(bad).is_err(), "{bad}");
         }
     }
 

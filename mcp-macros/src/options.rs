@@ -1,12 +1,12 @@
 //! Attribute options as a table: a word and how its value is read.
 //!
-//! `#[tool]`, `#[data]` and `#[arg]` each bring a [`Vocabulary`]; spelling help, duplicates and going on after
-//! a mistake are the same for all of them.
+//! `#[tool]`, `#[resource]`, `#[prompt]`, `#[data]` and `#[arg]` each bring a [`Vocabulary`], and so do options that hold
+//! further ones; spelling help, duplicates and going on after a mistake are the same for all of them.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
-use syn::parse::{Parse, ParseStream, Parser};
-use syn::{Expr, Ident, LitBool, LitInt, LitStr, Path, Token, parenthesized};
+use syn::parse::{Parse, ParseBuffer, ParseStream, Parser};
+use syn::{Expr, Ident, Lit, LitBool, LitInt, LitStr, Path, Token, parenthesized};
 
 use crate::errors::Errors;
 use crate::suggest;
@@ -19,8 +19,8 @@ pub(crate) struct Entry<T: 'static> {
 
 /// All options of one attribute.
 pub(crate) struct Vocabulary<T: 'static> {
-    /// The attribute as the user writes it, without brackets.
-    pub(crate) attribute: &'static str,
+    /// Where the options stand, as the user writes it: `#[tool]`, `cache(..)`.
+    pub(crate) place: &'static str,
     pub(crate) entries: &'static [Entry<T>],
     /// Words that people try and that are none, each with what to do instead.
     pub(crate) refused: &'static [(&'static str, &'static str)],
@@ -36,7 +36,7 @@ impl<T> Vocabulary<T> {
                     errors.push(error);
                     skip_to_comma(input);
                 } else if !input.is_empty() && !input.peek(Token![,]) {
-                    errors.push(input.error(format!("options of `#[{}]` are separated by commas", self.attribute)));
+                    errors.push(input.error(format!("options of `{}` are separated by commas", self.place)));
                     skip_to_comma(input);
                 }
                 input.parse::<Option<Token![,]>>()?;
@@ -49,7 +49,7 @@ impl<T> Vocabulary<T> {
 
     fn read_one(&self, input: ParseStream<'_>, seen: &mut Vec<String>, options: &mut T) -> syn::Result<()> {
         if !input.peek(Ident::peek_any) {
-            return Err(input.error(format!("expected an option of `#[{}]`: {}", self.attribute, self.words())));
+            return Err(input.error(format!("expected an option of `{}`: {}", self.place, self.words())));
         }
         // `crate` is a keyword and an option.
         let key = input.call(Ident::parse_any)?;
@@ -59,7 +59,7 @@ impl<T> Vocabulary<T> {
         }
         let Some(entry) = self.entries.iter().find(|entry| entry.word == word) else {
             let question = suggest::question(&word, self.entries.iter().map(|entry| entry.word));
-            let text = format!("`#[{}]` has no option `{word}`{question}\noptions: {}", self.attribute, self.words());
+            let text = format!("`{}` has no option `{word}`{question}\noptions: {}", self.place, self.words());
             return Err(syn::Error::new(key.span(), text));
         };
         let twice = seen.contains(&word);
@@ -70,6 +70,16 @@ impl<T> Vocabulary<T> {
         }
         seen.push(word);
         Ok(())
+    }
+
+    /// Is it an option?
+    pub(crate) fn knows(&self, word: &Ident) -> bool {
+        self.entries.iter().any(|entry| word == entry.word)
+    }
+
+    /// Is it a word that people try instead of an option?
+    pub(crate) fn refuses(&self, word: &Ident) -> bool {
+        self.refused.iter().any(|(refused, _)| word == refused)
     }
 
     fn words(&self) -> String {
@@ -105,6 +115,49 @@ impl Value<'_> {
     /// `word = "text"`.
     pub(crate) fn string(&self) -> syn::Result<LitStr> {
         self.assigned(&format!("`{0}` takes a string literal: `{0} = \"...\"`", self.key))
+    }
+
+    /// `word` and nothing else.
+    pub(crate) fn bare(&self) -> syn::Result<Flag> {
+        match self.at_end() {
+            true => Ok(Flag { span: self.key.span(), on: true }),
+            false => Err(self.error_here(&format!("write `{}` alone, or leave it out", self.key))),
+        }
+    }
+
+    /// `word`, or `word = "text"`.
+    pub(crate) fn optional_string(&self, form: &str) -> syn::Result<Option<LitStr>> {
+        if self.at_end() { Ok(None) } else { self.assigned(form).map(Some) }
+    }
+
+    /// `word = literal`.
+    pub(crate) fn literal(&self, form: &str) -> syn::Result<Lit> {
+        self.assigned(form)
+    }
+
+    /// `word(option, option = "value")`, in a vocabulary of its own.
+    pub(crate) fn nested<U>(&self, vocabulary: &Vocabulary<U>, options: &mut U, form: &str) -> syn::Result<()> {
+        let content = self.parenthesized(form)?;
+        let mut errors = Errors::default();
+        vocabulary.read(content.parse()?, options, &mut errors);
+        errors.into_result()
+    }
+
+    /// `word(known, known)`: words of a list, none repeated. `plural` is what they are.
+    pub(crate) fn words(&self, form: &str, plural: &str, known: &[&'static str]) -> syn::Result<Vec<Ident>> {
+        let mut errors = Errors::default();
+        let mut words: Vec<Ident> = Vec::new();
+        for word in self.listed::<Ident>(form)? {
+            if !known.iter().any(|known| word == known) {
+                let question = suggest::question(&word.to_string(), known.iter().copied());
+                let list = suggest::list(known.iter().copied());
+                errors.at(word.span(), format!("`{}` knows no `{word}`{question}\n{plural}: {list}", self.key));
+            } else if words.contains(&word) {
+                errors.at(word.span(), format!("`{word}` is given twice; keep one"));
+            }
+            words.push(word);
+        }
+        errors.into_result().map(|()| words)
     }
 
     /// `word = 65536`.
@@ -148,6 +201,11 @@ impl Value<'_> {
 
     /// `word(a, b)` or `word("key" = 1)`: at least one, separated by commas.
     pub(crate) fn listed<U: Parse>(&self, form: &str) -> syn::Result<Vec<U>> {
+        let content = self.parenthesized(form)?;
+        Self::list(&content, form)
+    }
+
+    fn parenthesized(&self, form: &str) -> syn::Result<ParseBuffer<'_>> {
         if !self.input.peek(syn::token::Paren) {
             return Err(self.error_here(form));
         }
@@ -156,6 +214,10 @@ impl Value<'_> {
         if content.is_empty() {
             return Err(syn::Error::new(self.key.span(), format!("`{}` is empty; {form}", self.key)));
         }
+        Ok(content)
+    }
+
+    fn list<U: Parse>(content: ParseStream<'_>, form: &str) -> syn::Result<Vec<U>> {
         let explain = |error: syn::Error| match error.to_string() {
             // Syn's own texts say what kind of token was wanted; the form says it for this option.
             text if text.starts_with("expected") || text.starts_with("unexpected") => syn::Error::new(error.span(), form),
@@ -168,12 +230,12 @@ impl Value<'_> {
                 Ok(item) => items.push(item),
                 Err(error) => {
                     errors.push(explain(error));
-                    skip_to_comma(&content);
+                    skip_to_comma(content);
                 }
             }
             if !content.is_empty() && !content.peek(Token![,]) {
                 errors.push(syn::Error::new(content.span(), form));
-                skip_to_comma(&content);
+                skip_to_comma(content);
             }
             content.parse::<Option<Token![,]>>()?;
         }
@@ -207,7 +269,8 @@ impl Value<'_> {
     }
 }
 
-fn skip_to_comma(input: ParseStream<'_>) {
+/// Goes on after a mistake.
+pub(crate) fn skip_to_comma(input: ParseStream<'_>) {
     while !input.is_empty() && !input.peek(Token![,]) {
         // A token tree can always be read where the input is not empty.
         if input.parse::<TokenTree>().is_err() {
@@ -230,7 +293,7 @@ mod tests {
     }
 
     const VOCABULARY: Vocabulary<Options> = Vocabulary {
-        attribute: "tool",
+        place: "#[tool]",
         entries: &[
             Entry {
                 word: "name",

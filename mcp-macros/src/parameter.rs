@@ -1,4 +1,4 @@
-//! One parameter of a tool: an argument, the struct of all arguments, or a value that the server provides.
+//! One parameter: an argument, the struct of all arguments, or a value that the server provides.
 
 use proc_macro2::Ident;
 use quote::ToTokens;
@@ -6,9 +6,11 @@ use syn::ext::IdentExt;
 use syn::{Attribute, Pat, PatType, Type};
 
 use crate::argument::{self, Argument};
+use crate::completion::{self, Completion};
 use crate::describe;
 use crate::errors::Errors;
 use crate::function;
+use crate::kind::Kind;
 use crate::types::{self, Position};
 use crate::words;
 
@@ -22,14 +24,20 @@ pub(crate) enum Role<'f> {
     Argument(Box<Field<'f>>),
     /// `Args<T>`: all that the client sends, as one `T`.
     Arguments(&'f Type),
-    /// A value the server provides; the name is for the server's own reports.
-    Injected(String),
+    /// A value the server provides.
+    Injected {
+        /// For the server's own reports.
+        name: String,
+        /// May it be a `Context`, by which the user is asked?
+        asks: bool,
+    },
 }
 
 /// An argument as a field of the generated struct.
 pub(crate) struct Field<'f> {
     pub(crate) ident: &'f Ident,
     pub(crate) argument: Argument,
+    pub(crate) completion: Option<Completion>,
     /// The user's `///`, `#[serde]` and `#[schemars]`.
     pub(crate) attributes: Vec<&'f Attribute>,
     /// From the `# Arguments` list of the function.
@@ -37,12 +45,16 @@ pub(crate) struct Field<'f> {
 }
 
 /// Checks one parameter and finds out what it is.
-pub(crate) fn read<'f>(parameter: &'f PatType, errors: &mut Errors) -> Option<Parameter<'f>> {
+pub(crate) fn read<'f>(parameter: &'f PatType, kind: Kind, errors: &mut Errors) -> Option<Parameter<'f>> {
     let PatType { attrs, pat, ty, .. } = parameter;
     let ty: &Type = ty;
     for attribute in attrs {
         if attribute.path().is_ident("cfg") || attribute.path().is_ident("cfg_attr") {
-            errors.on(attribute, "a tool has the same parameters in every build: put `#[cfg]` on two versions of the function");
+            let noun = kind.noun();
+            errors.on(
+                attribute,
+                format!("{noun} has the same parameters in every build: put `#[cfg]` on two versions of the function"),
+            );
         } else if let Some(meant) = function::misspelt(attribute) {
             let name = attribute.path();
             errors.on(name, format!("there is no `#[{}]` for parameters; did you mean `#[{meant}]`?", name.to_token_stream()));
@@ -56,7 +68,7 @@ pub(crate) fn read<'f>(parameter: &'f PatType, errors: &mut Errors) -> Option<Pa
         errors.on(inject, "`#[inject]` takes no options");
     }
     if inject.is_some() || is_injected(ty) {
-        types::check_owned(ty, Position::Injected, errors);
+        types::check_owned(ty, Position::Injected, kind, errors);
         for attribute in attrs.iter().filter(|attribute| concerns_arguments(attribute)) {
             errors.on(
                 attribute,
@@ -67,43 +79,77 @@ pub(crate) fn read<'f>(parameter: &'f PatType, errors: &mut Errors) -> Option<Pa
                 ),
             );
         }
-        return Some(Parameter { ty, role: Role::Injected(binding(pat)) });
+        return Some(Parameter { ty, role: Role::Injected { name: binding(pat), asks: asks(ty) } });
     }
     if types::last_segment(ty).is_some_and(|segment| segment.ident == "Args") {
         for attribute in attrs.iter().filter(|attribute| concerns_arguments(attribute)) {
-            errors.on(attribute, "put this on a field of the struct in `Args<_>`, and `#[data]` on the struct");
+            errors.on(
+                attribute,
+                match completion::is_complete(attribute) {
+                    true => "`#[complete]` suggests values for one argument: take that one as a parameter of its own, without `Args<_>`",
+                    false => "put this on a field of the struct in `Args<_>`, and `#[data]` on the struct",
+                },
+            );
         }
         let Some(inner) = types::only_argument(ty, "Args") else {
             errors.on(ty, "`Args` takes the struct of all arguments: `Args<Query>`");
             return None;
         };
-        types::check_owned(inner, Position::Argument, errors);
+        types::check_owned(inner, Position::Argument, kind, errors);
         return Some(Parameter { ty, role: Role::Arguments(inner) });
     }
-    types::check_owned(ty, Position::Argument, errors);
+    types::check_owned(ty, Position::Argument, kind, errors);
     let argument = Argument::read(attrs, ty, errors);
-    words::refuse_aliases(attrs, "the schema shows one name of an argument, and every other is refused as unknown", errors);
-    words::check_constraints(attrs, ty, errors);
+    let mut completion = None;
+    words::refuse_aliases(attrs, "clients are shown one name of an argument, and every other is refused as unknown", errors);
+    if kind.takes_texts() {
+        completion = Completion::read(attrs, errors);
+        words::check_texts(attrs, ty, kind, errors);
+        if let Some(header) = &argument.header {
+            errors.on(
+                header,
+                format!("only a tool's arguments are repeated in headers, and this is {}: remove `header`", kind.noun()),
+            );
+        }
+    } else {
+        words::check_constraints(attrs, ty, errors);
+        for attribute in attrs.iter().filter(|attribute| completion::is_complete(attribute)) {
+            errors.on(
+                attribute,
+                "clients complete the arguments of prompts and the variables of resources, not a tool's: remove `#[complete]`; an \
+                 enum shows a tool's callers the choices",
+            );
+        }
+    }
     let ident = argument_name(pat, errors)?;
     let attributes = attrs
         .iter()
         .filter(|attribute| ["doc", "serde", "schemars"].iter().any(|kept| attribute.path().is_ident(kept)))
         .collect();
-    Some(Parameter { ty, role: Role::Argument(Box::new(Field { ident, argument, attributes, description: None })) })
+    Some(Parameter { ty, role: Role::Argument(Box::new(Field { ident, argument, completion, attributes, description: None })) })
 }
 
 /// The types that the server provides are known by name; `#[inject]` tells of all others.
 fn is_injected(ty: &Type) -> bool {
-    const BARE: [&str; 4] = ["Context", "Principal", "HeaderMap", "CancellationToken"];
+    !asks(ty) || types::last_segment(ty).is_some_and(|segment| segment.ident == "Context")
+}
+
+/// May it be a `Context`, or hold one? These are known not to.
+fn asks(ty: &Type) -> bool {
+    const BARE: [&str; 3] = ["Principal", "HeaderMap", "CancellationToken"];
     const WRAPPED: [&str; 2] = ["State", "Extension"];
-    let Some(segment) = types::last_segment(ty) else { return false };
-    BARE.iter().any(|known| segment.ident == known)
+    let inner = types::only_argument(ty, "Option").and_then(types::last_segment);
+    let harmless = types::last_segment(ty).is_some_and(|segment| BARE.iter().any(|known| segment.ident == known))
         || WRAPPED.iter().any(|known| types::only_argument(ty, known).is_some())
-        || types::only_argument(ty, "Option").and_then(types::last_segment).is_some_and(|segment| segment.ident == "Principal")
+        || inner.is_some_and(|segment| segment.ident == "Principal");
+    !harmless
 }
 
 fn concerns_arguments(attribute: &Attribute) -> bool {
-    argument::is_arg(attribute) || attribute.path().is_ident("serde") || attribute.path().is_ident("schemars")
+    argument::is_arg(attribute)
+        || completion::is_complete(attribute)
+        || attribute.path().is_ident("serde")
+        || attribute.path().is_ident("schemars")
 }
 
 fn argument_name<'f>(pat: &'f Pat, errors: &mut Errors) -> Option<&'f Ident> {

@@ -1,4 +1,4 @@
-//! The rules for a tool's signature, and which parameter is what.
+//! The rules for a function's signature, and which parameter is what.
 
 use std::collections::HashMap;
 
@@ -9,10 +9,13 @@ use syn::{FnArg, GenericParam, ReturnType, Type};
 use crate::describe::{self, Description};
 use crate::errors::Errors;
 use crate::function::{self, Function};
+use crate::kind::Kind;
 use crate::parameter::{self, Field, Parameter, Role};
 use crate::suggest;
-use crate::tool::Options;
+use crate::template::Template;
 use crate::types::{self, Position};
+use crate::values::TaskMode;
+use crate::vocabulary::Options;
 
 /// What a call of the function takes, in the order of its parameters.
 #[derive(Default)]
@@ -30,17 +33,22 @@ impl<'f> Signature<'f> {
                 FnArg::Receiver(receiver) => errors.on(
                     receiver,
                     format!(
-                        "a tool is a free function and has no `self`: move `{}` out of the impl block and take what it needs from \
+                        "{} is a free function and has no `self`: move `{}` out of the impl block and take what it needs from \
                          `self` as `State<_>`",
+                        options.kind.noun(),
                         function.sig.ident
                     ),
                 ),
-                FnArg::Typed(parameter) => signature.parameters.extend(parameter::read(parameter, errors)),
+                FnArg::Typed(parameter) => signature.parameters.extend(parameter::read(parameter, options.kind, errors)),
             }
         }
-        signature.check_struct(errors);
+        signature.check_struct(options.kind, errors);
         signature.check_names(errors);
         signature.check_headers(errors);
+        if let Some(template) = &options.uri {
+            signature.check_variables(template, errors);
+        }
+        signature.check_task(options, errors);
         signature.describe(function, description, errors);
         signature
     }
@@ -48,7 +56,7 @@ impl<'f> Signature<'f> {
     pub(crate) fn fields(&self) -> impl Iterator<Item = (&Field<'f>, &'f Type)> {
         self.parameters.iter().filter_map(|parameter| match &parameter.role {
             Role::Argument(field) => Some((&**field, parameter.ty)),
-            Role::Arguments(_) | Role::Injected(_) => None,
+            Role::Arguments(_) | Role::Injected { .. } => None,
         })
     }
 
@@ -56,15 +64,20 @@ impl<'f> Signature<'f> {
     pub(crate) fn arguments(&self) -> Option<&'f Type> {
         self.parameters.iter().find_map(|parameter| match parameter.role {
             Role::Arguments(inner) => Some(inner),
-            Role::Argument(_) | Role::Injected(_) => None,
+            Role::Argument(_) | Role::Injected { .. } => None,
         })
     }
 
-    fn check_struct(&self, errors: &mut Errors) {
+    /// May the function ask the user? It can, when something that it is given may be a `Context`.
+    pub(crate) fn asks(&self) -> bool {
+        self.parameters.iter().any(|parameter| matches!(parameter.role, Role::Injected { asks: true, .. }))
+    }
+
+    fn check_struct(&self, kind: Kind, errors: &mut Errors) {
         let Some(inner) = self.arguments() else { return };
         let structs = self.parameters.iter().filter(|parameter| matches!(parameter.role, Role::Arguments(_)));
         for second in structs.skip(1) {
-            errors.on(second.ty, "a tool has one `Args<_>`: put the fields of both into one struct");
+            errors.on(second.ty, format!("{} has one `Args<_>`: put the fields of both into one struct", kind.noun()));
         }
         for (field, _) in self.fields() {
             errors.on(
@@ -107,6 +120,53 @@ impl<'f> Signature<'f> {
         }
     }
 
+    /// The variables of a resource's URI are its arguments, and the other way round.
+    fn check_variables(&self, template: &Template, errors: &mut Errors) {
+        if self.arguments().is_some() {
+            return;
+        }
+        let mut named = Vec::new();
+        for (field, ty) in self.fields() {
+            let (name, span) = field.argument.json_name(field.ident);
+            match template.variables.iter().find(|variable| variable.name == name) {
+                None => {
+                    let question = suggest::question(&name, template.names());
+                    errors.at(span, format!("the URI has no variable `{name}`{question}\n{}", template.list()));
+                }
+                Some(variable) if variable.is_query && !is_optional(field, ty) => errors.on(
+                    ty,
+                    format!(
+                        "`{name}` comes from the query, which a client may leave out: take `Option<{}>`, or give a default by \
+                         `#[arg(default)]`",
+                        types::show(ty)
+                    ),
+                ),
+                Some(_) => {}
+            }
+            named.push(name);
+        }
+        for missing in template.names().filter(|name| !named.iter().any(|named| named == name)) {
+            let question = suggest::question(missing, named.iter().map(String::as_str));
+            errors.on(
+                &template.literal,
+                format!(
+                    "nothing takes the variable `{missing}`{question}\nadd a parameter `{missing}`, or take it out of the URI"
+                ),
+            );
+        }
+    }
+
+    fn check_task(&self, options: &Options, errors: &mut Errors) {
+        let Some(task) = &options.task else { return };
+        if task.mode == TaskMode::Deferred && !self.asks() {
+            errors.at(
+                task.span,
+                "a deferred task begins where the function calls `ctx.begin_task()`: add a parameter `ctx: Context`, or write \
+                 `task` alone",
+            );
+        }
+    }
+
     /// Hands each item of the `# Arguments` list to its parameter.
     fn describe(&mut self, function: &Function, description: &'f Description, errors: &mut Errors) {
         let names: Vec<String> = self.fields().map(|(field, _)| field.ident.unraw().to_string()).collect();
@@ -142,8 +202,10 @@ impl<'f> Signature<'f> {
             list if list.is_empty() => "there are none".into(),
             list => format!("arguments: {list}"),
         };
-        let injected =
-            self.parameters.iter().any(|parameter| matches!(&parameter.role, Role::Injected(injected) if injected == name));
+        let injected = self
+            .parameters
+            .iter()
+            .any(|parameter| matches!(&parameter.role, Role::Injected { name: injected, .. } if injected == name));
         match injected {
             true => format!("`{name}` is injected by the server, and clients never see it: remove it from the list\n{list}"),
             false => format!("`{function}` has no argument `{name}`{}\n{list}", suggest::question(name, known)),
@@ -151,29 +213,35 @@ impl<'f> Signature<'f> {
     }
 }
 
+/// Is there a value when the client sends none?
+fn is_optional(field: &Field<'_>, ty: &Type) -> bool {
+    field.argument.has_default() || types::only_argument(ty, "Option").is_some()
+}
+
 fn check_function(function: &Function, options: &Options, errors: &mut Errors) {
+    let noun = options.kind.noun();
     let signature = &function.sig;
     let name = &signature.ident;
     if !function.has_body() {
-        errors.on(name, format!("a tool is a free function with a body, and `{name}` has none: write it outside of the trait"));
+        errors.on(name, format!("{noun} is a free function with a body, and `{name}` has none: write it outside of the trait"));
     }
     if let Some(token) = signature.constness {
-        errors.on(token, "a tool is called at run time: remove `const`");
+        errors.on(token, format!("{noun} is called at run time: remove `const`"));
     }
     if let Some(token) = function::unsafe_token(signature) {
         errors.on(
             token,
             format!(
-                "clients call a tool with whatever they like, so it must be safe: remove `unsafe`, and check in `{name}` what it \
+                "clients call {noun} with whatever they like, so it must be safe: remove `unsafe`, and check in `{name}` what it \
                  needs"
             ),
         );
     }
     if let Some(abi) = &signature.abi {
-        errors.on(abi, "a tool is a Rust function: remove `extern`");
+        errors.on(abi, format!("{noun} is a Rust function: remove `extern`"));
     }
     if let Some(variadic) = &signature.variadic {
-        errors.on(variadic, "a tool's arguments have names: take a list as `Vec<_>` instead of `...`");
+        errors.on(variadic, format!("{noun}'s arguments have names: take each as a parameter instead of `...`"));
     }
     if let (Some(_), Some(blocking)) = (signature.asyncness, options.blocking.filter(|flag| flag.on)) {
         errors.at(
@@ -183,8 +251,16 @@ fn check_function(function: &Function, options: &Options, errors: &mut Errors) {
             ),
         );
     }
-    let blocking = options.blocking.is_some_and(|flag| flag.on);
-    if let (None, false, Some(timeout)) = (signature.asyncness, blocking, &options.timeout) {
+    if let (None, false, Some(task)) = (signature.asyncness, options.is_blocking(), &options.task) {
+        errors.at(
+            task.span,
+            format!(
+                "`{name}` is synchronous, and nothing could cancel it as a task while it runs on the async threads: add `blocking`, \
+                 or make it `async`"
+            ),
+        );
+    }
+    if let (None, false, Some(timeout)) = (signature.asyncness, options.is_blocking(), &options.timeout) {
         errors.at(
             timeout.span,
             format!(
@@ -197,13 +273,13 @@ fn check_function(function: &Function, options: &Options, errors: &mut Errors) {
         match parameter {
             GenericParam::Lifetime(lifetime) => errors.on(
                 lifetime,
-                format!("a tool owns what it takes and has no lifetime parameters: remove `{}`", lifetime.lifetime),
+                format!("{noun} owns what it takes and has no lifetime parameters: remove `{}`", lifetime.lifetime),
             ),
             GenericParam::Type(ty) => {
                 errors.on(
                     ty,
                     format!(
-                        "a tool cannot be generic, because nothing in a client's JSON chooses `{}`: name a concrete type",
+                        "{noun} cannot be generic, because nothing that a client sends chooses `{}`: name a concrete type",
                         ty.ident
                     ),
                 );
@@ -212,7 +288,7 @@ fn check_function(function: &Function, options: &Options, errors: &mut Errors) {
                 errors.on(
                     constant,
                     format!(
-                        "a tool cannot be generic, because nothing in a client's JSON chooses `{}`: make it an argument or a \
+                        "{noun} cannot be generic, because nothing that a client sends chooses `{}`: make it an argument or a \
                          constant",
                         constant.ident
                     ),
@@ -221,13 +297,14 @@ fn check_function(function: &Function, options: &Options, errors: &mut Errors) {
         }
     }
     if let Some(clause) = &signature.generics.where_clause {
-        errors.on(clause, "a tool is not generic, so it has no `where` clause: remove it");
+        errors.on(clause, format!("{noun} is not generic, so it has no `where` clause: remove it"));
     }
     if let ReturnType::Type(_, ty) = &signature.output {
         if let Type::Never(_) = types::peel(ty) {
-            errors.on(ty, "a tool answers, so it must return: `()` when there is nothing to say");
+            let nothing = if options.kind == Kind::Tool { ": `()` when there is nothing to say" } else { "" };
+            errors.on(ty, format!("{noun} answers, so it must return{nothing}"));
         } else {
-            types::check_owned(ty, Position::Result, errors);
+            types::check_owned(ty, Position::Result, options.kind, errors);
         }
     }
 }
@@ -249,7 +326,7 @@ mod tests {
 
     fn errors(options: &str, item: &str) -> Vec<String> {
         let [options, item] = [options, item].map(|text| text.parse::<TokenStream>().expect("tokens"));
-        crate::snapshots::messages(&crate::tool::tool(options, &item))
+        crate::snapshots::messages(&crate::item::item(Kind::Tool, options, &item))
     }
 
     #[test]
@@ -259,7 +336,7 @@ mod tests {
         let function: Function = syn::parse_str(text).expect("a function");
         let mut errors = Errors::default();
         let description = Description::default();
-        let signature = Signature::read(&function, &description, &Options::default(), &mut errors);
+        let signature = Signature::read(&function, &description, &Options::new(Kind::Tool), &mut errors);
         assert_eq!(errors.messages(), <[&str; 0]>::default());
         let roles: Vec<&str> = signature
             .parameters
@@ -267,7 +344,7 @@ mod tests {
             .map(|parameter| match &parameter.role {
                 Role::Argument(_) => "argument",
                 Role::Arguments(_) => "arguments",
-                Role::Injected(name) => name,
+                Role::Injected { name, .. } => name,
             })
             .collect();
         assert_eq!(roles, ["argument", "b", "c", "argument", "e", "f", "argument"]);
@@ -323,6 +400,90 @@ mod tests {
         assert_eq!(errors("timeout = \"1s\"", "fn f() {}").len(), 1);
         assert_eq!(errors("timeout = \"1s\", blocking = false", "fn f() {}").len(), 1);
         assert_eq!(errors("", "unsafe extern \"C\" fn f(a: u8, ...) {}").len(), 3);
+    }
+
+    fn errors_of(kind: Kind, options: &str, item: &str) -> Vec<String> {
+        let [options, item] = [options, item].map(|text| text.parse::<TokenStream>().expect("tokens"));
+        crate::snapshots::messages(&crate::item::item(kind, options, &item))
+    }
+
+    #[test]
+    fn variables_and_parameters_are_the_same() {
+        for (uri, fine) in [
+            ("a://{b}", "fn f(b: u8) {}"),
+            ("a://{b}{?c,d}", "fn f(b: u8, c: Option<String>, #[arg(default = 1)] d: u8, ctx: Context) {}"),
+            ("a://{c}", "fn f(#[arg(name = \"c\")] b: u8, #[inject] mine: Mine) {}"),
+            ("a://{type}", "fn f(r#type: String) {}"),
+            ("a://{b}{?c}", "fn f(b: Args<B>) {}"),
+            ("a://b", "fn f() {}"),
+        ] {
+            let messages = errors_of(Kind::Resource, &format!("{uri:?}"), fine);
+            assert!(messages.is_empty(), "{uri} {fine}: {messages:?}");
+        }
+        for (uri, wrong) in [
+            ("a://{b}", "fn f() {}"),
+            ("a://b", "fn f(b: u8) {}"),
+            ("a://b{?c}", "fn f(c: u8) {}"),
+            ("a://{b}", "fn f(b: Vec<u8>) {}"),
+            ("a://{b}", "fn f(#[schemars(range(min = 1))] b: u8) {}"),
+            ("a://{b}", "fn f(#[arg(header = \"B\")] b: u8) {}"),
+            ("a://{b}", "fn f(#[complete(1)] b: u8) {}"),
+            ("a://{b}", "fn f(b: u8, #[complete(x)] c: Context) {}"),
+            ("a://{b}", "fn f(#[complete(x)] b: Args<B>) {}"),
+        ] {
+            let messages = errors_of(Kind::Resource, &format!("{uri:?}"), wrong);
+            assert_eq!(messages.len(), 1, "{uri} {wrong}: {messages:?}");
+        }
+        assert_eq!(errors_of(Kind::Resource, "\"a://{b}\"", "fn f(c: u8) {}").len(), 2);
+    }
+
+    #[test]
+    fn each_rule_of_prompts_has_its_error() {
+        for wrong in [
+            "fn f(a: Vec<String>) {}",
+            "fn f(a: Option<HashMap<String, u8>>) {}",
+            "fn f(#[schemars(range(min = 1))] a: u8) {}",
+            "fn f(#[serde(flatten)] a: A) {}",
+            "fn f(#[arg(header = \"A\")] a: u8) {}",
+            "fn f(#[complte([\"a\"])] a: String) {}",
+            "fn f() -> impl Display {}",
+        ] {
+            let messages = errors_of(Kind::Prompt, "", wrong);
+            assert_eq!(messages.len(), 1, "{wrong}: {messages:?}");
+            assert!(messages.iter().all(|message| !message.starts_with("a tool")), "{messages:?}");
+        }
+        let fine = "fn f(#[complete([\"a\"])] #[schemars(title = \"A\")] a: String) {}";
+        assert_eq!(errors_of(Kind::Prompt, "", fine), <[&str; 0]>::default());
+    }
+
+    #[test]
+    fn a_task_can_be_cancelled() {
+        assert_eq!(errors("task", "fn f() {}").len(), 1);
+        assert_eq!(errors("task = \"deferred\"", "async fn f(a: State<A>) {}").len(), 1);
+        for (options, fine) in [
+            ("task", "async fn f() {}"),
+            ("task = \"required\", blocking", "fn f() {}"),
+            ("task = \"deferred\"", "async fn f(ctx: Context) {}"),
+            ("task = \"deferred\"", "async fn f(#[inject] ctx: Alias) {}"),
+        ] {
+            assert_eq!(errors(options, fine), <[&str; 0]>::default(), "{fine}");
+        }
+        assert_eq!(errors("", "fn f(#[complete([\"a\"])] a: String) {}").len(), 1);
+    }
+
+    #[test]
+    fn a_function_asks_by_what_may_be_a_context() {
+        let asks = |text: &str| {
+            let function: Function = syn::parse_str(text).expect("a function");
+            let description = Description::default();
+            Signature::read(&function, &description, &Options::new(Kind::Tool), &mut Errors::default()).asks()
+        };
+        assert!(!asks(
+            "fn f(a: u8, b: State<B>, c: Principal, d: Option<Principal>, e: HeaderMap, g: Extension<u8>, h: CancellationToken) {}"
+        ));
+        assert!(asks("fn f(ctx: mcp_runtime::Context) {}"));
+        assert!(asks("fn f(#[inject] a: Mine) {}"));
+        assert!(!asks("fn f(#[inject] a: State<A>) {}"));
     }
 
     #[test]

@@ -6,6 +6,8 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::{Attribute, Item, Meta};
 
+use crate::kind::Kind;
+
 /// The texts of the `compile_error!`s in an expansion.
 pub(crate) fn messages(expansion: &TokenStream) -> Vec<String> {
     struct Macros(Vec<String>);
@@ -40,21 +42,27 @@ fn expand_item(mut item: Item, root: &TokenStream) -> TokenStream {
         Item::Enum(item) => &mut item.attrs,
         other => return other.to_token_stream(),
     };
-    let ours = attributes.iter().position(|attribute| attribute.path().is_ident("tool") || attribute.path().is_ident("data"));
+    let words = ["tool", "resource", "prompt", "data"];
+    let ours = attributes.iter().position(|attribute| words.iter().any(|word| attribute.path().is_ident(word)));
     let Some(ours) = ours else { return item.to_token_stream() };
     let attribute = attributes.remove(ours);
     let options = match attribute.meta {
         Meta::List(ref list) if list.tokens.to_string().contains("crate =") => list.tokens.clone(),
         Meta::List(ref list) => {
-            let (root, options) = ((!root.is_empty()).then(|| quote!(#root,)), &list.tokens);
-            quote!(#root #options)
+            // A resource's URI stands first.
+            let mut options = list.tokens.clone();
+            if !root.is_empty() {
+                let comma = (!options.to_string().ends_with(',')).then(|| quote!(,));
+                options.extend(quote!(#comma #root));
+            }
+            options
         }
         _ => root.clone(),
     };
-    if attribute.path().is_ident("tool") {
-        crate::tool::tool(options, &item.to_token_stream())
-    } else {
-        crate::data::data(options, &item.to_token_stream())
+    let kind = [Kind::Tool, Kind::Resource, Kind::Prompt].into_iter().find(|kind| attribute.path().is_ident(kind.word()));
+    match kind {
+        Some(kind) => crate::item::item(kind, options, &item.to_token_stream()),
+        None => crate::data::data(options, &item.to_token_stream()),
     }
 }
 
@@ -73,7 +81,7 @@ fn inputs() -> Vec<PathBuf> {
 fn expansions_are_as_committed() {
     let update = std::env::var_os("UPDATE_EXPANSIONS").is_some();
     let inputs = inputs();
-    assert!(inputs.len() >= 8, "inputs are missing");
+    assert!(inputs.len() >= 11, "inputs are missing");
     let mut changed = Vec::new();
     for input in inputs {
         let output = input.with_extension("expanded.rs");

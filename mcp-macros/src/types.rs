@@ -5,6 +5,7 @@ use syn::visit::{self, Visit};
 use syn::{GenericArgument, Lifetime, PathArguments, PathSegment, Type};
 
 use crate::errors::Errors;
+use crate::kind::Kind as ItemKind;
 
 /// A type without the invisible groups and parentheses around it.
 pub(crate) fn peel(mut ty: &Type) -> &Type {
@@ -72,12 +73,13 @@ pub(crate) enum Position {
 }
 
 /// Reports every borrow, raw pointer and `impl Trait` in a type.
-pub(crate) fn check_owned(ty: &Type, position: Position, errors: &mut Errors) {
-    Owned { position, errors }.visit_type(ty);
+pub(crate) fn check_owned(ty: &Type, position: Position, kind: ItemKind, errors: &mut Errors) {
+    Owned { position, kind, errors }.visit_type(ty);
 }
 
 struct Owned<'e> {
     position: Position,
+    kind: ItemKind,
     errors: &'e mut Errors,
 }
 
@@ -86,12 +88,13 @@ impl Owned<'_> {
         self.position != Position::Argument && lifetime.is_some_and(|lifetime| lifetime.ident == "static")
     }
 
-    fn rule(&self) -> &'static str {
-        match self.position {
-            Position::Argument => "a tool owns its arguments",
-            Position::Injected => "a tool owns what is injected",
-            Position::Result => "a tool returns owned data",
-        }
+    fn rule(&self) -> String {
+        let rule = match self.position {
+            Position::Argument => "owns its arguments",
+            Position::Injected => "owns what is injected",
+            Position::Result => "returns owned data",
+        };
+        format!("{} {rule}", self.kind.noun())
     }
 }
 
@@ -133,16 +136,19 @@ impl<'ast> Visit<'ast> for Owned<'_> {
     }
 
     fn visit_type_ptr(&mut self, pointer: &'ast syn::TypePtr) {
+        let noun = self.kind.noun();
         self.errors
-            .on(pointer, format!("a tool has no raw pointers: take `{}` instead of `{}`", owned(&pointer.elem), show(pointer)));
+            .on(pointer, format!("{noun} has no raw pointers: take `{}` instead of `{}`", owned(&pointer.elem), show(pointer)));
     }
 
     fn visit_type_impl_trait(&mut self, ty: &'ast syn::TypeImplTrait) {
+        let noun = self.kind.noun();
         let text = match self.position {
             Position::Result => {
-                format!("a tool names its result type: `{}` does not say what it is, and the schema depends on it", show(ty))
+                let what = if self.kind == ItemKind::Tool { "the schema" } else { "what is sent" };
+                format!("{noun} names its result type: `{}` does not say what it is, and {what} depends on it", show(ty))
             }
-            _ => format!("a tool cannot be generic, and `{}` is: name a concrete type", show(ty)),
+            _ => format!("{noun} cannot be generic, and `{}` is: name a concrete type", show(ty)),
         };
         self.errors.on(ty, text);
     }
@@ -229,7 +235,7 @@ mod tests {
 
     fn check(ty: &Type, position: Position) -> Vec<String> {
         let mut errors = Errors::default();
-        check_owned(ty, position, &mut errors);
+        check_owned(ty, position, ItemKind::Tool, &mut errors);
         errors.messages()
     }
 

@@ -4,6 +4,7 @@ use syn::punctuated::Punctuated;
 use syn::{Attribute, Expr, ExprLit, Lit, LitStr, Meta, Token, Type};
 
 use crate::errors::Errors;
+use crate::kind::Kind as ItemKind;
 use crate::types::{self, Kind};
 
 /// The few words that change what we check or generate.
@@ -90,6 +91,50 @@ pub(crate) fn check_constraints(attributes: &[Attribute], ty: &Type, errors: &mu
                     "`{name}` is for {constrained}, and `{}` is {}, so it would be left out of the schema: {advice}",
                     types::show(ty),
                     kind.show()
+                ),
+            );
+        }
+    }
+}
+
+/// Reports what the arguments of resources and prompts can not have: they come as texts, without a schema that is enforced.
+pub(crate) fn check_texts(attributes: &[Attribute], ty: &Type, kind: ItemKind, errors: &mut Errors) {
+    const CONSTRAINTS: [&str; 9] = ["range", "length", "regex", "pattern", "contains", "inner", "extend", "email", "url"];
+    let noun = kind.noun();
+    if let Some(kind @ (Kind::List | Kind::Map)) = types::kind(ty) {
+        errors.on(
+            ty,
+            format!(
+                "`{}` is {}, and the arguments of {noun} are single texts: take a `String`, and split it in the body",
+                types::show(ty),
+                kind.show()
+            ),
+        );
+    }
+    for attribute in attributes {
+        if attribute.path().is_ident("serde") && list(attribute).iter().any(|word| word.path().is_ident("flatten")) {
+            errors.on(
+                attribute,
+                format!(
+                    "`flatten` reads values before their types are known, and the arguments of {noun} are all text then: write the \
+                     fields as parameters, or take `Args<_>`"
+                ),
+            );
+        }
+        if !attribute.path().is_ident("schemars") {
+            continue;
+        }
+        if !kind.describes_arguments() {
+            errors.on(attribute, format!("{noun} publishes no schema of its variables: remove `#[schemars]`"));
+            continue;
+        }
+        for word in list(attribute).iter().filter(|word| CONSTRAINTS.iter().any(|name| word.path().is_ident(name))) {
+            errors.on(
+                word.path(),
+                format!(
+                    "`{0}` is enforced for the arguments of tools only: check it in the body, and say by `ToolError::user(..)` what \
+                     is wrong",
+                    types::show(word.path())
                 ),
             );
         }

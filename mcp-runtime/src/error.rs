@@ -78,40 +78,78 @@ pub enum Problem {
         /// Where the second one is.
         second: Location,
     },
-    /// A tool needs a state that the server was not given.
+    /// Two prompts have one name.
+    #[error("two prompts are named `{name}`: at {first} and at {second}; rename one with `#[prompt(name = \"..\")]`")]
+    DuplicatePrompt {
+        /// The name.
+        name: &'static str,
+        /// Where the first one is.
+        first: Location,
+        /// Where the second one is.
+        second: Location,
+    },
+    /// Two resources have one URI, or templates that match the same URIs.
+    #[error("two resources answer to `{uri}`: at {first} and at {second}; give one another URI")]
+    DuplicateResource {
+        /// The URI or template.
+        uri: &'static str,
+        /// Where the first one is.
+        first: Location,
+        /// Where the second one is.
+        second: Location,
+    },
+    /// A tool names a user interface that no resource has.
     #[error(
-        "the tool `{tool}` takes `{parameter}: State<{state}>`, but the server has no such state: add `.state(..)` with a `{state}`, or `.shared_state(..)` with an `Arc` of it (the tool is at {location})"
+        "the tool `{tool}` shows its results in `{uri}`, but there is no such resource: add a `#[resource(\"{uri}\")]` (the tool is at {location})"
     )]
-    MissingState {
+    MissingUi {
         /// The tool.
         tool: &'static str,
+        /// The interface.
+        uri: &'static str,
+        /// Where the tool is.
+        location: Location,
+    },
+    /// A state is needed that the server was not given.
+    #[error(
+        "the {noun} `{name}` takes `{parameter}: State<{state}>`, but the server has no such state: add `.state(..)` with a `{state}`, or `.shared_state(..)` with an `Arc` of it (the {noun} is at {location})"
+    )]
+    MissingState {
+        /// `tool`, `prompt` or `resource`.
+        noun: &'static str,
+        /// Its name.
+        name: &'static str,
         /// The parameter.
         parameter: &'static str,
         /// The type of the state.
         state: &'static str,
-        /// Where the tool is.
+        /// Where it is.
         location: Location,
     },
-    /// A tool needs a known caller, and the server knows none.
+    /// A known caller is needed, and the server knows none.
     #[error(
-        "the tool `{tool}` needs a known caller (a `Principal` parameter, or scopes), but {because} (the tool is at {location})"
+        "the {noun} `{name}` needs a known caller (a `Principal` parameter, or scopes), but {because} (the {noun} is at {location})"
     )]
     CallerNeverKnown {
-        /// The tool.
-        tool: &'static str,
+        /// `tool`, `prompt` or `resource`.
+        noun: &'static str,
+        /// Its name.
+        name: &'static str,
         /// Why the server knows no caller, and what would let it.
         because: &'static str,
-        /// Where the tool is.
+        /// Where it is.
         location: Location,
     },
-    /// The arguments of a tool can not be published as they are.
-    #[error("the tool `{tool}` at {location}: {text}")]
+    /// Something can not be published as it is.
+    #[error("the {noun} `{name}` at {location}: {text}")]
     Schema {
-        /// The tool.
-        tool: &'static str,
-        /// Where the tool is.
+        /// `tool`, `prompt` or `resource`.
+        noun: &'static str,
+        /// Its name or URI.
+        name: &'static str,
+        /// Where it is.
         location: Location,
-        /// What is wrong with its schema.
+        /// What is wrong with its schema or template.
         text: String,
     },
     /// A setting has a value that is not allowed.

@@ -6,26 +6,33 @@ mod catalog;
 mod endpoint;
 mod error;
 mod excerpt;
+mod extension;
+mod notify;
 mod owner;
 mod protocol;
 mod schema;
 mod server;
 mod session;
+pub mod streams;
 pub mod tasks;
 pub mod testing;
 mod transport;
 
 pub use call::{
-    Args, Audio, Capability, Content, Context, EmbeddedResource, Extension, FromContext, Image, IntoToolResult, Json, LogLevel,
-    Requirement, ResourceContents, ResourceLink, State, ToolError, ToolResult, UserError,
+    Args, AskError, Audio, Capability, Completion, CompletionRequest, Content, ContentAnnotations, Context, Elicited,
+    EmbeddedResource, Extension, FromContext, Image, IntoCompletion, IntoPrompt, IntoResource, IntoToolResult, Json, LogLevel,
+    Message, PromptResult, Question, ReadTarget, Requirement, ResourceContents, ResourceError, ResourceLink, ResourceResult,
+    Role, Root, Sampled, SamplingRequest, State, ToolError, ToolResult, UserError,
 };
-pub use catalog::{Location, Tool};
+pub use catalog::{Location, Prompt, Resource, Tool};
 pub use error::{Error, Problem, Result};
+pub use extension::ProtocolExtension;
 pub use http::HeaderMap;
 pub use mcp_auth::{
     Auth, Authenticate, AuthenticateFuture, Principal, Rejection, RejectionKind, Scheme, Scopes, StaticTokens, Verdict,
 };
-pub use mcp_macros::{data, tool};
+pub use mcp_macros::{data, prompt, resource, tool};
+pub use notify::{Deliver, Event, EventBus, Notifier};
 pub use server::{Bound, Built, Handle, LegacyClients, Server};
 pub use tokio_util::sync::CancellationToken;
 
@@ -38,28 +45,57 @@ pub mod auth {
 /// Everything a file with tools needs.
 pub mod prelude {
     pub use crate::{
-        Args, Audio, Auth, CancellationToken, Capability, Content, Context, EmbeddedResource, Extension, FromContext, HeaderMap,
-        Image, Json, LogLevel, Principal, ResourceLink, Server, State, StaticTokens, ToolError, ToolResult, UserError, data,
-        tool,
+        Args, AskError, Audio, Auth, CancellationToken, Capability, Completion, CompletionRequest, Content, Context, Elicited,
+        EmbeddedResource, Extension, FromContext, HeaderMap, Image, Json, LogLevel, Message, Principal, PromptResult,
+        ResourceContents, ResourceError, ResourceLink, ResourceResult, Role, Server, State, StaticTokens, ToolError, ToolResult,
+        UserError, data, prompt, resource, tool,
     };
 }
 
 /// For generated code only. Nothing in here is stable.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::call::{Argument, CallFuture, Outcome, RawArguments};
-    pub use crate::catalog::{Annotations, Injected, Location, Tool, ToolDefinition};
-    pub use crate::{Capability, Context, FromContext, IntoToolResult, Requirement, ToolError, ToolResult};
+    use std::pin::Pin;
+
+    pub use crate::call::{
+        Argument, CallFuture, CompletionFuture, Outcome, PromptFuture, PromptOutcome, RawArguments, RawStrings, ReadFuture,
+        ReadOutcome, Variable,
+    };
+    pub use crate::catalog::{
+        Annotations, Cache, CompletionDefinition, Injected, Location, Prompt, PromptDefinition, Resource, ResourceAnnotations,
+        ResourceDefinition, TaskMode, Tool, ToolDefinition,
+    };
+    pub use crate::{
+        Capability, CompletionRequest, Context, FromContext, IntoCompletion, IntoPrompt, IntoResource, IntoToolResult,
+        ReadTarget, Requirement, ToolError, ToolResult,
+    };
     pub use {inventory, schemars, serde};
 
     /// A call that ended before it began.
-    pub fn done(outcome: Outcome) -> CallFuture {
+    pub fn done<O: Send + 'static>(outcome: O) -> Pin<Box<dyn Future<Output = O> + Send>> {
         Box::pin(std::future::ready(outcome))
     }
 
     /// An injected parameter could not be made.
-    pub fn rejected(error: ToolError) -> Outcome {
-        Err(error)
+    ///
+    /// # Errors
+    /// Always.
+    pub fn rejected<T, E: From<ToolError>>(error: ToolError) -> Result<T, E> {
+        Err(error.into())
+    }
+
+    /// Suggestions from a fixed list.
+    pub fn complete_from(list: &'static [&'static str], request: &CompletionRequest) -> CompletionFuture {
+        done(Ok(crate::call::matching(list, request.value())))
+    }
+
+    /// Suggestions from a user's function.
+    pub fn complete_with<F, R>(function: fn(CompletionRequest) -> F, request: CompletionRequest) -> CompletionFuture
+    where
+        F: Future<Output = R> + Send + 'static,
+        R: IntoCompletion,
+    {
+        Box::pin(async move { function(request).await.into_completion() })
     }
 
     /// Runs a blocking function off the async threads; its panic goes on here.
@@ -78,11 +114,14 @@ pub mod __private {
             Ok(result) => result,
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
-                Err(error) => panic!("a blocking tool was cancelled: {error}"),
+                Err(error) => panic!("a blocking function was cancelled: {error}"),
             },
         }
     }
 
     /// Fails to compile, under the parameter, where its type can not be an argument.
     pub const fn check_argument<T: Argument<M>, M>() {}
+
+    /// The same for a variable of a resource's URI.
+    pub const fn check_variable<T: Variable<M>, M>() {}
 }

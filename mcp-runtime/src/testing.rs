@@ -37,7 +37,7 @@ use crate::server::{Reach, Server};
 /// Nothing guards the way in: the caller is whom the test says, and servers without `.auth(..)` may have tools that need one.
 ///
 /// A tool that does not end at once needs a tokio runtime with its timer, as it has in a `#[tokio::test]`.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Client {
     endpoint: Arc<Endpoint>,
     era: Era,
@@ -47,9 +47,13 @@ pub struct Client {
     log_level: Option<LogLevel>,
     headers: Vec<(String, String)>,
     extensions: Extensions,
+    answers: Option<Answers>,
     /// By tool.
     mirrored: Arc<HashMap<String, Vec<Mirrored>>>,
 }
+
+/// What the client answers to a question: its method and params are given, and its result is returned.
+type Answers = Arc<dyn Fn(&str, &Value) -> Value + Send + Sync>;
 
 /// An argument that a client repeats in a header.
 #[derive(Debug)]
@@ -66,7 +70,11 @@ pub struct Answer {
     message: Value,
     progress: Vec<Value>,
     logs: Vec<Value>,
+    questions: Vec<Value>,
 }
+
+/// A client that asks on has a fault, or its server does.
+const MOST_ROUNDS: usize = 64;
 
 impl Client {
     /// A client of this server: of the newest revision, anonymous and without capabilities.
@@ -87,6 +95,7 @@ impl Client {
                     log_level: None,
                     headers: Vec::new(),
                     extensions: Extensions::new(),
+                    answers: None,
                     mirrored: Arc::default(),
                 };
                 client.informed()
@@ -104,7 +113,7 @@ impl Client {
             cursor["_meta"] = meta;
             let list = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": cursor });
             let carrier = Carrier::Pipe(Arc::new(Pipe::default()));
-            let head = Head { carrier, extensions: Extensions::new(), principal: self.principal.clone() };
+            let head = Head { carrier, extensions: Extensions::new(), principal: self.principal.clone(), streams: true };
             let Reply::Json { body, .. } = self.endpoint.answer(head, list.to_string().as_bytes()) else { break };
             let mut page = parse(&body)["result"].take();
             if let Some(listed) = page["tools"].as_array_mut() {
@@ -165,6 +174,32 @@ impl Client {
         self
     }
 
+    /// Answers what it is asked: forms and links are accepted, forms with this content; a sample is this content as text; there are no
+    /// roots. Declares the capabilities for it, unless [`capabilities`](Self::capabilities) says others.
+    #[must_use]
+    pub fn answering(self, content: Value) -> Self {
+        let text = content.as_str().map_or_else(|| content.to_string(), str::to_owned);
+        self.answering_with(move |method, params| match method {
+            "sampling/createMessage" => {
+                json!({ "role": "assistant", "model": "test", "content": { "type": "text", "text": text } })
+            }
+            "roots/list" => json!({ "roots": [] }),
+            _ if params["mode"] == "url" => json!({ "action": "accept" }),
+            _ => json!({ "action": "accept", "content": content }),
+        })
+    }
+
+    /// Answers what it is asked by this function, from method and params to the result; otherwise as
+    /// [`answering`](Self::answering).
+    #[must_use]
+    pub fn answering_with(mut self, answer: impl Fn(&str, &Value) -> Value + Send + Sync + 'static) -> Self {
+        if self.capabilities == json!({}) {
+            self.capabilities = json!({ "elicitation": { "form": {}, "url": {} }, "sampling": {}, "roots": {} });
+        }
+        self.answers = Some(Arc::new(answer));
+        self
+    }
+
     /// Asks for progress; it is in [`Answer::progress`].
     #[must_use]
     pub fn progress(mut self) -> Self {
@@ -201,6 +236,22 @@ impl Client {
         self.request("tools/call", json!({ "name": tool, "arguments": arguments })).await
     }
 
+    /// Reads a resource.
+    ///
+    /// # Panics
+    /// As [`request`](Self::request).
+    pub async fn read(&self, uri: &str) -> Answer {
+        self.request("resources/read", json!({ "uri": uri })).await
+    }
+
+    /// Gets a prompt. `arguments` is a JSON object of strings.
+    ///
+    /// # Panics
+    /// As [`request`](Self::request).
+    pub async fn prompt(&self, name: &str, arguments: Value) -> Answer {
+        self.request("prompts/get", json!({ "name": name, "arguments": arguments })).await
+    }
+
     /// The tools as `tools/list` shows them to this caller. A server without tools has no `tools/list`, and an empty list here.
     ///
     /// # Panics
@@ -221,12 +272,39 @@ impl Client {
         }
     }
 
-    /// Sends any request. `params` is a JSON object; `_meta` is added to it.
+    /// Sends any request. `params` is a JSON object; `_meta` is added to it. Of a client that [answers](Self::answering), the last
+    /// answer is returned: it goes on through all rounds.
     ///
     /// # Panics
     /// If `params` is no object, or a header can not be sent; and as [`send`](Self::send).
     pub async fn request(&self, method: &str, params: Value) -> Answer {
-        let Value::Object(mut params) = params else { panic!("params must be a JSON object") };
+        let Value::Object(params) = params else { panic!("params must be a JSON object") };
+        let mut asked = Vec::new();
+        let mut round = params.clone();
+        for _ in 0..MOST_ROUNDS {
+            let mut answer = self.request_once(method, round).await;
+            let result = &answer.message["result"];
+            if let (Some(respond), Some("input_required")) = (&self.answers, result["resultType"].as_str()) {
+                let questions = result["inputRequests"].as_object().cloned().unwrap_or_default();
+                let responses = questions.iter().map(|(key, question)| {
+                    let method = question["method"].as_str().unwrap_or_default();
+                    (key.clone(), respond(method, &question["params"]))
+                });
+                round = params.clone();
+                round.insert("inputResponses".to_owned(), responses.collect::<Map<_, _>>().into());
+                if let Some(state) = result.get("requestState") {
+                    round.insert("requestState".to_owned(), state.clone());
+                }
+                asked.extend(questions.into_iter().map(|(_, question)| question));
+                continue;
+            }
+            answer.questions.splice(..0, asked);
+            return answer;
+        }
+        panic!("`{method}` asked more than {MOST_ROUNDS} rounds of questions");
+    }
+
+    async fn request_once(&self, method: &str, mut params: Map<String, Value>) -> Answer {
         let mut headers = HeaderMap::new();
         if self.era.is_legacy() {
             if self.progress {
@@ -268,7 +346,12 @@ impl Client {
         params.insert("_meta".to_owned(), meta.into());
         set(headers, "mcp-protocol-version", self.era.version());
         set(headers, "mcp-method", method);
-        if let Some(name) = params.get("name").and_then(Value::as_str) {
+        let named = match method {
+            "resources/read" => "uri",
+            "tasks/get" | "tasks/update" | "tasks/cancel" => "taskId",
+            _ => "name",
+        };
+        if let Some(name) = params.get(named).and_then(Value::as_str) {
             set(headers, "mcp-name", &header_text(name));
             if method == "tools/call" {
                 for (name, value) in self.mirror(name, params.get("arguments").unwrap_or(&Value::Null)) {
@@ -300,7 +383,8 @@ impl Client {
     }
 
     fn head(&self, headers: HeaderMap) -> Head {
-        Head { carrier: Carrier::Http(headers), extensions: self.extensions.clone(), principal: self.principal.clone() }
+        let carrier = Carrier::Http(headers);
+        Head { carrier, extensions: self.extensions.clone(), principal: self.principal.clone(), streams: true }
     }
 
     /// The headers that repeat arguments, but for those that the test sets itself.
@@ -319,14 +403,17 @@ impl Client {
     /// # Panics
     /// If there is no tokio runtime and the tool does not end at once, or the server sends what is no JSON.
     pub async fn send(&self, headers: HeaderMap, body: &[u8]) -> Answer {
-        let (mut progress, mut logs) = (Vec::new(), Vec::new());
+        let (mut progress, mut logs, mut questions) = (Vec::new(), Vec::new(), Vec::new());
         let exchanged = self.exchange(headers, body, |report| {
             let mut report = parse(report);
-            let of_its_kind = if report["method"] == "notifications/progress" { &mut progress } else { &mut logs };
-            of_its_kind.push(report["params"].take());
+            match report["method"].as_str() {
+                Some("notifications/progress") => progress.push(report["params"].take()),
+                Some("notifications/message") => logs.push(report["params"].take()),
+                _ => questions.push(report),
+            }
         });
         let (status, body) = exchanged.await;
-        Answer { status, message: parse(&body), progress, logs }
+        Answer { status, message: parse(&body), progress, logs, questions }
     }
 
     /// As [`send`](Self::send), bytes for bytes: returns the HTTP status and the answer's body.
@@ -339,21 +426,48 @@ impl Client {
     }
 
     async fn exchange(&self, headers: HeaderMap, body: &[u8], mut on_report: impl FnMut(&[u8])) -> (StatusCode, Vec<u8>) {
-        let mut call = match self.endpoint.answer(self.head(headers), body) {
+        let mut call = match self.endpoint.answer(self.head(headers.clone()), body) {
             Reply::Accepted => return (StatusCode::ACCEPTED, Vec::new()),
             Reply::Json { status, body } => return (status, body),
             Reply::Opened { body, .. } => return (StatusCode::OK, body),
             Reply::Challenge { challenge, body } => return (challenge.status(), body),
             Reply::Batch(batch) => return (StatusCode::OK, batch.answers().await.unwrap_or_default()),
+            Reply::Later(later) => return later.answer().await,
+            Reply::Listen(_) => panic!("a test client does not listen: use the server's router"),
             Reply::Call(call) => call,
         };
         loop {
             match call.next().await {
-                Said::Answer(answer) => return (StatusCode::OK, answer),
-                Said::Report(report) => on_report(&report),
+                Said::Answer { status, body } => return (status, body),
+                Said::Report(report) => {
+                    call.head_is_sent();
+                    on_report(&report);
+                }
+                Said::Question(question) => {
+                    call.head_is_sent();
+                    on_report(&question);
+                    self.answer(&headers, &parse(&question));
+                }
+                Said::CloseStream(_) => {}
                 Said::Cancelled => return (StatusCode::OK, Vec::new()),
             }
         }
+    }
+
+    /// Answers a question of the handshake revisions, by a message of its own.
+    fn answer(&self, headers: &HeaderMap, question: &Value) {
+        let mut answer = json!({ "jsonrpc": "2.0", "id": question["id"] });
+        match &self.answers {
+            Some(respond) => answer["result"] = respond(question["method"].as_str().unwrap_or_default(), &question["params"]),
+            None => answer["error"] = json!({ "code": -32601, "message": "this client answers nothing" }),
+        }
+        let _ = self.endpoint.answer(self.head(headers.clone()), answer.to_string().as_bytes());
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").field("era", &self.era).field("principal", &self.principal).finish_non_exhaustive()
     }
 }
 
@@ -463,6 +577,24 @@ impl Answer {
     #[must_use]
     pub fn logs(&self) -> &[Value] {
         &self.logs
+    }
+
+    /// What the client was asked, in order: the method and params of each question.
+    #[must_use]
+    pub fn questions(&self) -> &[Value] {
+        &self.questions
+    }
+
+    /// The contents of a resource that was read; empty if it was refused.
+    #[must_use]
+    pub fn contents(&self) -> &[Value] {
+        self.message["result"]["contents"].as_array().map_or(&[], Vec::as_slice)
+    }
+
+    /// The messages of a prompt; empty if it was refused.
+    #[must_use]
+    pub fn messages(&self) -> &[Value] {
+        self.message["result"]["messages"].as_array().map_or(&[], Vec::as_slice)
     }
 
     /// The `params` of the progress notifications, in order.

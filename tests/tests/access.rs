@@ -433,7 +433,7 @@ fn the_same_tool_chosen_twice_is_no_duplicate() {
 #[test]
 fn a_missing_state_is_reported_with_tool_and_type() {
     let found = problem(plain([stored::tool()]).build());
-    let Problem::MissingState { tool: "stored", parameter: "store", state, location } = &found else { panic!("{found:?}") };
+    let Problem::MissingState { name: "stored", parameter: "store", state, location, .. } = &found else { panic!("{found:?}") };
     assert_eq!((*state, location.module), ("access::Store", "access"));
     let expected = format!(
         "the tool `stored` takes `store: State<access::Store>`, but the server has no such state: \
@@ -453,7 +453,7 @@ fn a_tool_that_needs_a_caller_needs_authentication() {
         [(whoami::tool(), "whoami"), (read_orders::tool(), "read_orders"), (purge_everything::tool(), "purge_everything")]
     {
         let found = problem(plain([tool]).build());
-        let Problem::CallerNeverKnown { tool, location, .. } = &found else { panic!("{found:?}") };
+        let Problem::CallerNeverKnown { name: tool, location, .. } = &found else { panic!("{found:?}") };
         assert_eq!(*tool, name);
         let expected = format!(
             "the tool `{name}` needs a known caller (a `Principal` parameter, or scopes), but the server has no `.auth(..)` \
@@ -468,7 +468,7 @@ fn a_tool_that_needs_a_caller_needs_authentication() {
 #[test]
 fn arguments_that_are_no_object_are_reported() {
     let found = problem(plain([shaped::tool()]).build());
-    let Problem::Schema { tool: "shaped", location, .. } = &found else { panic!("{found:?}") };
+    let Problem::Schema { name: "shaped", location, .. } = &found else { panic!("{found:?}") };
     let place = format!("{}:{} (access)", location.file, location.line);
     let expected = format!(
         "the tool `shaped` at {place}: its arguments are no JSON object; give it plain parameters or a struct, and put an enum into a field"

@@ -218,7 +218,7 @@ async fn a_preflight_needs_no_token_and_allows_the_headers_of_the_protocol() {
     assert_eq!((answer.status, answer.body.len()), (204, 0));
     for (name, value) in [
         ("access-control-allow-origin", Some("http://localhost:6274")),
-        ("access-control-allow-methods", Some("POST, DELETE")),
+        ("access-control-allow-methods", Some("POST, GET, DELETE")),
         ("access-control-allow-headers", Some("*, authorization")),
         ("access-control-max-age", Some("600")),
         ("access-control-allow-credentials", None),

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::Body;
 use http::{HeaderName, HeaderValue, Method, Request};
-use http_call::{Answer, CAPABILITIES_KEY, HttpCall, VERSION, VERSION_KEY, router, send};
+use http_call::{Answer, CAPABILITIES_KEY, HttpCall, VERSION, VERSION_KEY, messages, router, send};
 use mcp_runtime::prelude::*;
 use mcp_runtime::testing::{Client, Era};
 use proptest::collection::vec;
@@ -249,11 +249,11 @@ fn verdict(attack: &Attack, answer: &Answer) -> TestCaseResult {
             }
         }
         (200, Some("text/event-stream")) => {
-            let events: Vec<_> = text.trim_end().split("\n\n").collect();
+            let events = messages(text);
             let (last, before) = events.split_last().ok_or_else(|| TestCaseError::fail("an empty stream"))?;
-            response(&parsed(last.trim_start_matches("data: "))?, Some(200))?;
+            response(last, Some(200))?;
             for event in before {
-                prop_assert_eq!(&parsed(event.trim_start_matches("data: "))?["method"], "notifications/progress");
+                prop_assert_eq!(&event["method"], "notifications/progress");
             }
         }
         _ => prop_assert!(false, "content type {kind:?}"),

@@ -5,7 +5,7 @@ mod http_call;
 
 use axum::Router;
 use http::Method;
-use http_call::{Answer, CAPABILITIES_KEY, HttpCall, VERSION, VERSION_KEY, open, router};
+use http_call::{Answer, CAPABILITIES_KEY, HttpCall, VERSION, VERSION_KEY, messages, open, router};
 use mcp_runtime::LegacyClients;
 use mcp_runtime::prelude::*;
 use mcp_runtime::testing::Era;
@@ -463,9 +463,15 @@ async fn there_is_no_stream_to_get() {
     let router = router(server());
     for era in LEGACY {
         let get = opened(&router, era, echo_call()).await.http_method(Method::GET).header("accept", "text/event-stream");
-        for call in [get.clone(), get.clone().header("last-event-id", "1"), get.without_header("mcp-session-id")] {
+        for call in [get.clone(), get.clone().without_header("mcp-session-id")] {
             let answer = call.send(&router).await;
             assert_eq!((answer.status, answer.header("allow")), (405, Some("POST, DELETE")), "{era:?}");
+        }
+        for (event, status) in
+            [("1", 400), ("", 400), ("-1", 400), ("a/b-1", 400), ("00000000-1", 404), ("a-18446744073709551616", 400)]
+        {
+            let answer = get.clone().header("last-event-id", event).send(&router).await;
+            assert_eq!(answer.outcome(), (status, Some(-32600)), "{era:?} {event}");
         }
     }
     let modern = HttpCall::list().http_method(Method::GET).send(&router).await;
@@ -508,12 +514,10 @@ async fn a_tool_sees_the_same_facts_in_every_revision() {
     }
 }
 
-/// The messages of a stream. None has an id, and none is empty: there is nothing to resume.
+/// The messages of a stream.
 fn events(answer: &Answer) -> Vec<Value> {
     assert_eq!((answer.status, answer.header("content-type")), (200, Some("text/event-stream")), "{}", answer.shown());
-    let text = std::str::from_utf8(&answer.body).expect("UTF-8");
-    let data = |event: &str| serde_json::from_str(event.strip_prefix("data: ").expect("nothing but data")).expect("JSON");
-    text.strip_suffix("\n\n").expect("the end of an event").split("\n\n").map(data).collect()
+    messages(std::str::from_utf8(&answer.body).expect("UTF-8"))
 }
 
 // ---------------------------------------------------------------------------------------------- batches

@@ -132,7 +132,7 @@ fn key_id(session: &str) -> String {
 // ---------------------------------------------------------------------------------------------- keys
 
 const NO_KEY: &str = "no sealing key was given";
-const KEYS: &str = "sessions and cursors are sealed with these keys";
+const KEYS: &str = "sessions, cursors and the state of calls are sealed with these keys";
 
 #[tokio::test]
 async fn a_server_without_a_key_says_so_and_louder_where_it_is_public() {

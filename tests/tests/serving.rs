@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use http_call::{HttpCall, router};
+use http_call::{HttpCall, messages, router};
 use mcp_runtime::Handle;
 use mcp_runtime::prelude::*;
 use mcp_runtime::testing::Era;
@@ -564,16 +564,9 @@ async fn a_body_that_does_not_come_is_408_on_the_wire() {
 
 // ---------------------------------------------------------------------------------------------- streams
 
-/// The messages of a stream, each checked to be one event of one `data` line.
+/// The messages of a stream.
 fn events(answer: &Wire) -> Vec<Value> {
-    let text = std::str::from_utf8(&answer.body).expect("UTF-8");
-    assert!(text.ends_with("\n\n"), "{text:?}");
-    let event = |event: &str| {
-        let data = event.strip_prefix("data: ").unwrap_or_else(|| panic!("no data line: {event:?}"));
-        assert!(!data.contains(['\n', '\r']), "one line: {event:?}");
-        serde_json::from_str(data).expect("JSON")
-    };
-    text.trim_end_matches('\n').split("\n\n").map(event).collect()
+    messages(std::str::from_utf8(&answer.body).expect("UTF-8"))
 }
 
 #[tokio::test]

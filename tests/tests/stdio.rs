@@ -320,7 +320,7 @@ async fn the_caller_is_whom_the_server_was_told() {
         let server = change(Server::new("test", "0").only([who::tool()]), auth());
         let refused = server.serve_lines(std::io::empty(), std::io::sink()).await.expect_err("a tool that needs a caller");
         let Error::Config(problems) = refused else { panic!("{refused}") };
-        let [Problem::CallerNeverKnown { tool: "who", because, .. }] = problems[..] else { panic!("{problems:?}") };
+        let [Problem::CallerNeverKnown { name: "who", because, .. }] = problems[..] else { panic!("{problems:?}") };
         assert_eq!(
             because,
             "over stdio nobody is known, since `.auth(..)` is not asked there: add `.stdio_principal(Principal::user(\"..\"))`"

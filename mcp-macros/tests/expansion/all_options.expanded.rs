@@ -13,8 +13,8 @@ const _: () = {
         ::mcp_runtime::__private::schemars::JsonSchema
     )]
     #[serde(crate = "::mcp_runtime::__private::serde")]
-    #[serde(deny_unknown_fields)]
     #[schemars(crate = "::mcp_runtime::__private::schemars")]
+    #[serde(deny_unknown_fields)]
     #[allow(non_snake_case)]
     struct __Arguments {}
     #[allow(deprecated, clippy::redundant_closure, clippy::unit_arg)]
@@ -38,12 +38,6 @@ const _: () = {
         name: "admin.forget",
         title: ::core::option::Option::Some("Forget"),
         description: ::core::option::Option::Some("Forgets everything."),
-        annotations: ::mcp_runtime::__private::Annotations {
-            read_only: ::core::option::Option::Some(false),
-            destructive: ::core::option::Option::Some(true),
-            idempotent: ::core::option::Option::Some(true),
-            open_world: ::core::option::Option::Some(false),
-        },
         tags: &["admin", "danger"],
         scopes: &["admin:forget"],
         hidden: true,
@@ -56,7 +50,6 @@ const _: () = {
         timeout: ::core::option::Option::Some(
             ::core::time::Duration::from_millis(250u64),
         ),
-        max_result_bytes: ::core::option::Option::Some(65536),
         icons: &["https://example.com/forget.png"],
         meta: &[
             ("com.example/level", "3"),
@@ -64,16 +57,26 @@ const _: () = {
             ("ratio", "-0.5"),
             ("on", "true"),
         ],
-        input_schema: <__Arguments as ::mcp_runtime::__private::schemars::JsonSchema>::json_schema,
-        plain: true,
-        output_schema: <() as ::mcp_runtime::__private::IntoToolResult>::output_schema,
         injected: &[],
-        call: __call,
+        asks: false,
         location: ::mcp_runtime::__private::Location {
             file: ::core::file!(),
             line: ::core::line!(),
             module: ::core::module_path!(),
         },
+        annotations: ::mcp_runtime::__private::Annotations {
+            read_only: ::core::option::Option::Some(false),
+            destructive: ::core::option::Option::Some(true),
+            idempotent: ::core::option::Option::Some(true),
+            open_world: ::core::option::Option::Some(false),
+        },
+        max_result_bytes: ::core::option::Option::Some(65536),
+        input_schema: <__Arguments as ::mcp_runtime::__private::schemars::JsonSchema>::json_schema,
+        plain: true,
+        output_schema: <() as ::mcp_runtime::__private::IntoToolResult>::output_schema,
+        task: ::mcp_runtime::__private::TaskMode::Never,
+        ui: ::core::option::Option::None,
+        call: __call,
     };
     ::mcp_runtime::__private::inventory::submit! {
         ::mcp_runtime::__private::Tool::from_definition(& __DEFINITION)

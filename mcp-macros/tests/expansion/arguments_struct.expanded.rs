@@ -43,25 +43,13 @@ const _: () = {
         name: "search",
         title: ::core::option::Option::None,
         description: ::core::option::Option::Some("Finds things."),
-        annotations: ::mcp_runtime::__private::Annotations {
-            read_only: ::core::option::Option::None,
-            destructive: ::core::option::Option::None,
-            idempotent: ::core::option::Option::None,
-            open_world: ::core::option::Option::None,
-        },
         tags: &[],
         scopes: &[],
         hidden: false,
         requires: &[],
         timeout: ::core::option::Option::None,
-        max_result_bytes: ::core::option::Option::None,
         icons: &[],
         meta: &[],
-        input_schema: <Query as ::mcp_runtime::__private::schemars::JsonSchema>::json_schema,
-        plain: false,
-        output_schema: <Vec<
-            Content,
-        > as ::mcp_runtime::__private::IntoToolResult>::output_schema,
         injected: &[
             ::mcp_runtime::__private::Injected {
                 parameter: "index",
@@ -70,12 +58,27 @@ const _: () = {
                 > as ::mcp_runtime::__private::FromContext>::requirement,
             },
         ],
-        call: __call,
+        asks: false,
         location: ::mcp_runtime::__private::Location {
             file: ::core::file!(),
             line: ::core::line!(),
             module: ::core::module_path!(),
         },
+        annotations: ::mcp_runtime::__private::Annotations {
+            read_only: ::core::option::Option::None,
+            destructive: ::core::option::Option::None,
+            idempotent: ::core::option::Option::None,
+            open_world: ::core::option::Option::None,
+        },
+        max_result_bytes: ::core::option::Option::None,
+        input_schema: <Query as ::mcp_runtime::__private::schemars::JsonSchema>::json_schema,
+        plain: false,
+        output_schema: <Vec<
+            Content,
+        > as ::mcp_runtime::__private::IntoToolResult>::output_schema,
+        task: ::mcp_runtime::__private::TaskMode::Never,
+        ui: ::core::option::Option::None,
+        call: __call,
     };
     ::mcp_runtime::__private::inventory::submit! {
         ::mcp_runtime::__private::Tool::from_definition(& __DEFINITION)

@@ -15,8 +15,8 @@ const _: () = {
         ::mcp_runtime::__private::schemars::JsonSchema
     )]
     #[serde(crate = "::mcp_runtime::__private::serde")]
-    #[serde(deny_unknown_fields)]
     #[schemars(crate = "::mcp_runtime::__private::schemars")]
+    #[serde(deny_unknown_fields)]
     #[allow(non_snake_case)]
     struct __Arguments {
         text: String,
@@ -56,23 +56,13 @@ const _: () = {
         name: "hash",
         title: ::core::option::Option::None,
         description: ::core::option::Option::Some("Hashes a text slowly."),
-        annotations: ::mcp_runtime::__private::Annotations {
-            read_only: ::core::option::Option::None,
-            destructive: ::core::option::Option::None,
-            idempotent: ::core::option::Option::None,
-            open_world: ::core::option::Option::None,
-        },
         tags: &[],
         scopes: &[],
         hidden: false,
         requires: &[],
         timeout: ::core::option::Option::None,
-        max_result_bytes: ::core::option::Option::None,
         icons: &[],
         meta: &[],
-        input_schema: <__Arguments as ::mcp_runtime::__private::schemars::JsonSchema>::json_schema,
-        plain: true,
-        output_schema: <String as ::mcp_runtime::__private::IntoToolResult>::output_schema,
         injected: &[
             ::mcp_runtime::__private::Injected {
                 parameter: "salt",
@@ -81,12 +71,25 @@ const _: () = {
                 > as ::mcp_runtime::__private::FromContext>::requirement,
             },
         ],
-        call: __call,
+        asks: false,
         location: ::mcp_runtime::__private::Location {
             file: ::core::file!(),
             line: ::core::line!(),
             module: ::core::module_path!(),
         },
+        annotations: ::mcp_runtime::__private::Annotations {
+            read_only: ::core::option::Option::None,
+            destructive: ::core::option::Option::None,
+            idempotent: ::core::option::Option::None,
+            open_world: ::core::option::Option::None,
+        },
+        max_result_bytes: ::core::option::Option::None,
+        input_schema: <__Arguments as ::mcp_runtime::__private::schemars::JsonSchema>::json_schema,
+        plain: true,
+        output_schema: <String as ::mcp_runtime::__private::IntoToolResult>::output_schema,
+        task: ::mcp_runtime::__private::TaskMode::Never,
+        ui: ::core::option::Option::None,
+        call: __call,
     };
     ::mcp_runtime::__private::inventory::submit! {
         ::mcp_runtime::__private::Tool::from_definition(& __DEFINITION)

@@ -21,8 +21,8 @@ const _: () = {
         ::mcp_runtime::__private::schemars::JsonSchema
     )]
     #[serde(crate = "::mcp_runtime::__private::serde")]
-    #[serde(deny_unknown_fields)]
     #[schemars(crate = "::mcp_runtime::__private::schemars")]
+    #[serde(deny_unknown_fields)]
     #[allow(non_snake_case)]
     struct __Arguments {
         order: OrderId,
@@ -98,26 +98,13 @@ const _: () = {
         name: "refund",
         title: ::core::option::Option::None,
         description: ::core::option::Option::Some("Refunds an order."),
-        annotations: ::mcp_runtime::__private::Annotations {
-            read_only: ::core::option::Option::None,
-            destructive: ::core::option::Option::None,
-            idempotent: ::core::option::Option::None,
-            open_world: ::core::option::Option::None,
-        },
         tags: &[],
         scopes: &[],
         hidden: false,
         requires: &[],
         timeout: ::core::option::Option::None,
-        max_result_bytes: ::core::option::Option::None,
         icons: &[],
         meta: &[],
-        input_schema: <__Arguments as ::mcp_runtime::__private::schemars::JsonSchema>::json_schema,
-        plain: true,
-        output_schema: <Result<
-            String,
-            ToolError,
-        > as ::mcp_runtime::__private::IntoToolResult>::output_schema,
         injected: &[
             ::mcp_runtime::__private::Injected {
                 parameter: "shop",
@@ -140,12 +127,28 @@ const _: () = {
                 requirement: <Context as ::mcp_runtime::__private::FromContext>::requirement,
             },
         ],
-        call: __call,
+        asks: true,
         location: ::mcp_runtime::__private::Location {
             file: ::core::file!(),
             line: ::core::line!(),
             module: ::core::module_path!(),
         },
+        annotations: ::mcp_runtime::__private::Annotations {
+            read_only: ::core::option::Option::None,
+            destructive: ::core::option::Option::None,
+            idempotent: ::core::option::Option::None,
+            open_world: ::core::option::Option::None,
+        },
+        max_result_bytes: ::core::option::Option::None,
+        input_schema: <__Arguments as ::mcp_runtime::__private::schemars::JsonSchema>::json_schema,
+        plain: true,
+        output_schema: <Result<
+            String,
+            ToolError,
+        > as ::mcp_runtime::__private::IntoToolResult>::output_schema,
+        task: ::mcp_runtime::__private::TaskMode::Never,
+        ui: ::core::option::Option::None,
+        call: __call,
     };
     ::mcp_runtime::__private::inventory::submit! {
         ::mcp_runtime::__private::Tool::from_definition(& __DEFINITION)

@@ -16,8 +16,8 @@ const _: () = {
         ::mcp_runtime::__private::schemars::JsonSchema
     )]
     #[serde(crate = "::mcp_runtime::__private::serde")]
-    #[serde(deny_unknown_fields)]
     #[schemars(crate = "::mcp_runtime::__private::schemars")]
+    #[serde(deny_unknown_fields)]
     #[allow(non_snake_case)]
     struct __Arguments {
         /// Whom to greet.
@@ -45,30 +45,33 @@ const _: () = {
         name: "hello",
         title: ::core::option::Option::None,
         description: ::core::option::Option::Some("Says hello."),
+        tags: &[],
+        scopes: &[],
+        hidden: false,
+        requires: &[],
+        timeout: ::core::option::Option::None,
+        icons: &[],
+        meta: &[],
+        injected: &[],
+        asks: false,
+        location: ::mcp_runtime::__private::Location {
+            file: ::core::file!(),
+            line: ::core::line!(),
+            module: ::core::module_path!(),
+        },
         annotations: ::mcp_runtime::__private::Annotations {
             read_only: ::core::option::Option::None,
             destructive: ::core::option::Option::None,
             idempotent: ::core::option::Option::None,
             open_world: ::core::option::Option::None,
         },
-        tags: &[],
-        scopes: &[],
-        hidden: false,
-        requires: &[],
-        timeout: ::core::option::Option::None,
         max_result_bytes: ::core::option::Option::None,
-        icons: &[],
-        meta: &[],
         input_schema: <__Arguments as ::mcp_runtime::__private::schemars::JsonSchema>::json_schema,
         plain: true,
         output_schema: <String as ::mcp_runtime::__private::IntoToolResult>::output_schema,
-        injected: &[],
+        task: ::mcp_runtime::__private::TaskMode::Never,
+        ui: ::core::option::Option::None,
         call: __call,
-        location: ::mcp_runtime::__private::Location {
-            file: ::core::file!(),
-            line: ::core::line!(),
-            module: ::core::module_path!(),
-        },
     };
     ::mcp_runtime::__private::inventory::submit! {
         ::mcp_runtime::__private::Tool::from_definition(& __DEFINITION)

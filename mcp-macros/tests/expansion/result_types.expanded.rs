@@ -12,8 +12,8 @@ const _: () = {
         ::mcp_runtime::__private::schemars::JsonSchema
     )]
     #[serde(crate = "::mcp_runtime::__private::serde")]
-    #[serde(deny_unknown_fields)]
     #[schemars(crate = "::mcp_runtime::__private::schemars")]
+    #[serde(deny_unknown_fields)]
     #[allow(non_snake_case)]
     struct __Arguments {}
     #[allow(deprecated, clippy::redundant_closure, clippy::unit_arg)]
@@ -40,33 +40,36 @@ const _: () = {
         name: "structured",
         title: ::core::option::Option::None,
         description: ::core::option::Option::Some("Structured."),
+        tags: &[],
+        scopes: &[],
+        hidden: false,
+        requires: &[],
+        timeout: ::core::option::Option::None,
+        icons: &[],
+        meta: &[],
+        injected: &[],
+        asks: false,
+        location: ::mcp_runtime::__private::Location {
+            file: ::core::file!(),
+            line: ::core::line!(),
+            module: ::core::module_path!(),
+        },
         annotations: ::mcp_runtime::__private::Annotations {
             read_only: ::core::option::Option::None,
             destructive: ::core::option::Option::None,
             idempotent: ::core::option::Option::None,
             open_world: ::core::option::Option::None,
         },
-        tags: &[],
-        scopes: &[],
-        hidden: false,
-        requires: &[],
-        timeout: ::core::option::Option::None,
         max_result_bytes: ::core::option::Option::None,
-        icons: &[],
-        meta: &[],
         input_schema: <__Arguments as ::mcp_runtime::__private::schemars::JsonSchema>::json_schema,
         plain: true,
         output_schema: <Result<
             Json<Forecast>,
             std::io::Error,
         > as ::mcp_runtime::__private::IntoToolResult>::output_schema,
-        injected: &[],
+        task: ::mcp_runtime::__private::TaskMode::Never,
+        ui: ::core::option::Option::None,
         call: __call,
-        location: ::mcp_runtime::__private::Location {
-            file: ::core::file!(),
-            line: ::core::line!(),
-            module: ::core::module_path!(),
-        },
     };
     ::mcp_runtime::__private::inventory::submit! {
         ::mcp_runtime::__private::Tool::from_definition(& __DEFINITION)
@@ -93,8 +96,8 @@ const _: () = {
         ::mcp_runtime::__private::schemars::JsonSchema
     )]
     #[serde(crate = "::mcp_runtime::__private::serde")]
-    #[serde(deny_unknown_fields)]
     #[schemars(crate = "::mcp_runtime::__private::schemars")]
+    #[serde(deny_unknown_fields)]
     #[allow(non_snake_case)]
     struct __Arguments {}
     #[allow(deprecated, clippy::redundant_closure, clippy::unit_arg)]
@@ -116,30 +119,33 @@ const _: () = {
         name: "number",
         title: ::core::option::Option::None,
         description: ::core::option::Option::Some("A number."),
+        tags: &[],
+        scopes: &[],
+        hidden: false,
+        requires: &[],
+        timeout: ::core::option::Option::None,
+        icons: &[],
+        meta: &[],
+        injected: &[],
+        asks: false,
+        location: ::mcp_runtime::__private::Location {
+            file: ::core::file!(),
+            line: ::core::line!(),
+            module: ::core::module_path!(),
+        },
         annotations: ::mcp_runtime::__private::Annotations {
             read_only: ::core::option::Option::None,
             destructive: ::core::option::Option::None,
             idempotent: ::core::option::Option::None,
             open_world: ::core::option::Option::None,
         },
-        tags: &[],
-        scopes: &[],
-        hidden: false,
-        requires: &[],
-        timeout: ::core::option::Option::None,
         max_result_bytes: ::core::option::Option::None,
-        icons: &[],
-        meta: &[],
         input_schema: <__Arguments as ::mcp_runtime::__private::schemars::JsonSchema>::json_schema,
         plain: true,
         output_schema: <u64 as ::mcp_runtime::__private::IntoToolResult>::output_schema,
-        injected: &[],
+        task: ::mcp_runtime::__private::TaskMode::Never,
+        ui: ::core::option::Option::None,
         call: __call,
-        location: ::mcp_runtime::__private::Location {
-            file: ::core::file!(),
-            line: ::core::line!(),
-            module: ::core::module_path!(),
-        },
     };
     ::mcp_runtime::__private::inventory::submit! {
         ::mcp_runtime::__private::Tool::from_definition(& __DEFINITION)

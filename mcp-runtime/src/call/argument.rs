@@ -1,5 +1,7 @@
 //! From raw bytes into the tool's types.
 
+use std::fmt::Display;
+
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
@@ -27,17 +29,27 @@ use crate::schema::{Enforced, MAX_PROBLEMS, Problem, WholeNumbers};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Args<T>(pub T);
 
-/// What may be an argument of a tool: everything that serde can read and schemars can describe.
+/// What may be an argument of a tool or a prompt: everything that serde can read and schemars can describe.
 ///
 /// The marker keeps the error short: with two ways to be an argument the compiler reports this trait, not its leaves.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` can not be an argument of a tool",
+    message = "`{Self}` can not be an argument of a tool or a prompt",
     label = "not an argument",
     note = "an argument needs `serde::Deserialize` and `schemars::JsonSchema`: put `#[data]` on the type, or derive both",
     note = "what the server was given with `.state(..)` is `State<T>`, not `T` or `Arc<T>`",
     note = "if the server shall fill it in by an extractor of yours, or behind a type alias: write `#[inject]` before the parameter"
 )]
 pub trait Argument<Marker> {}
+
+/// What may be a variable of a resource's URI: everything that serde can read.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can not be a variable of a resource's URI",
+    label = "not a variable",
+    note = "a variable needs `serde::Deserialize`: put `#[data]` on the type, or derive it",
+    note = "what the server was given with `.state(..)` is `State<T>`, not `T` or `Arc<T>`",
+    note = "if the server shall fill it in by an extractor of yours, or behind a type alias: write `#[inject]` before the parameter"
+)]
+pub trait Variable<Marker> {}
 
 /// The way all arguments go.
 #[derive(Debug)]
@@ -52,6 +64,8 @@ pub trait Never {}
 
 impl<T: DeserializeOwned + JsonSchema> Argument<Described> for T {}
 impl<T: Never> Argument<Undescribed> for T {}
+impl<T: DeserializeOwned> Variable<Described> for T {}
+impl<T: Never> Variable<Undescribed> for T {}
 
 /// The arguments of one call, unparsed, and what their schema asserts.
 #[derive(Debug)]
@@ -63,7 +77,7 @@ pub struct RawArguments<'a> {
 }
 
 /// A report is for a model to read; beyond this it stops helping.
-const MAX_REPORTED: usize = 20;
+pub(super) const MAX_REPORTED: usize = 20;
 
 impl<'a> RawArguments<'a> {
     pub(crate) fn new(tool: &'static str, text: Option<&'a str>, schema: &'a Enforced) -> Self {
@@ -104,15 +118,21 @@ impl<'a> RawArguments<'a> {
 
     fn reject(&self, problems: &[Problem]) -> Outcome {
         tracing::debug!(target: "mcp_runtime::tool", tool = self.tool, problems = problems.len(), "arguments do not fit");
-        let mut report = format!("The arguments do not fit `{}`:", self.tool);
-        for problem in problems.iter().take(MAX_REPORTED) {
-            report.push_str("\n- ");
-            report.push_str(&problem.to_string());
-        }
+        let mut report = report(self.tool, problems);
         if problems.len() > MAX_REPORTED {
             let at_least = if problems.len() < MAX_PROBLEMS { "" } else { "at least " };
             report.push_str(&format!("\n- and {at_least}{} more", problems.len() - MAX_REPORTED));
         }
         Ok(ToolResult::error(report))
     }
+}
+
+/// What is wrong with the arguments of a tool or prompt, for a model to read.
+pub(super) fn report(item: &str, problems: &[impl Display]) -> String {
+    let mut report = format!("The arguments do not fit `{item}`:");
+    for problem in problems.iter().take(MAX_REPORTED) {
+        report.push_str("\n- ");
+        report.push_str(&problem.to_string());
+    }
+    report
 }

@@ -3,16 +3,24 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
+use serde_json::{Map, Value};
 
-/// One block of a tool's answer.
+use super::annotations::Notes;
+use super::{ContentAnnotations, ReadTarget};
+
+/// One block of a tool's answer, or of a prompt's message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Content {
     /// Text.
+    #[non_exhaustive]
     Text {
         /// The text.
         text: String,
+        #[doc(hidden)]
+        #[serde(flatten)]
+        notes: Notes,
     },
     /// A picture.
     Image(Image),
@@ -27,15 +35,47 @@ pub enum Content {
 impl Content {
     /// A text block.
     pub fn text(text: impl Into<String>) -> Self {
-        Self::Text { text: text.into() }
+        Self::Text { text: text.into(), notes: Notes::default() }
     }
 
     /// The text, if this is a block of text.
     #[must_use]
     pub fn as_text(&self) -> Option<&str> {
         match self {
-            Self::Text { text } => Some(text),
+            Self::Text { text, .. } => Some(text),
             Self::Image(_) | Self::Audio(_) | Self::ResourceLink(_) | Self::Resource(_) => None,
+        }
+    }
+
+    /// With hints for the client: for whom the block is, and how much it matters.
+    #[must_use]
+    pub fn annotations(mut self, annotations: ContentAnnotations) -> Self {
+        self.notes().annotations = Some(Box::new(annotations));
+        self
+    }
+
+    /// With an entry of the block's `_meta`. Clients before 2025-06-18 are not told.
+    #[must_use]
+    pub fn meta(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.notes().insert_meta(key.into(), value.into());
+        self
+    }
+
+    /// The block as clients before 2025-06-18 know it.
+    pub(crate) fn make_old(&mut self) {
+        self.notes().make_old();
+        if let Self::Resource(embedded) = self {
+            embedded.resource.meta = None;
+        }
+    }
+
+    fn notes(&mut self) -> &mut Notes {
+        match self {
+            Self::Text { notes, .. } => notes,
+            Self::Image(image) => &mut image.notes,
+            Self::Audio(audio) => &mut audio.notes,
+            Self::ResourceLink(link) => &mut link.notes,
+            Self::Resource(embedded) => &mut embedded.notes,
         }
     }
 }
@@ -46,12 +86,14 @@ impl Content {
 pub struct Image {
     data: String,
     mime_type: String,
+    #[serde(flatten)]
+    notes: Notes,
 }
 
 impl Image {
     /// From the bytes of an image file and its media type, for example `image/png`.
     pub fn new(bytes: impl AsRef<[u8]>, mime_type: impl Into<String>) -> Self {
-        Self { data: STANDARD.encode(bytes), mime_type: mime_type.into() }
+        Self { data: STANDARD.encode(bytes), mime_type: mime_type.into(), notes: Notes::default() }
     }
 
     /// A PNG picture.
@@ -78,12 +120,14 @@ impl Image {
 pub struct Audio {
     data: String,
     mime_type: String,
+    #[serde(flatten)]
+    notes: Notes,
 }
 
 impl Audio {
     /// From the bytes of a sound file and its media type, for example `audio/wav`.
     pub fn new(bytes: impl AsRef<[u8]>, mime_type: impl Into<String>) -> Self {
-        Self { data: STANDARD.encode(bytes), mime_type: mime_type.into() }
+        Self { data: STANDARD.encode(bytes), mime_type: mime_type.into(), notes: Notes::default() }
     }
 
     /// The file's bytes, in base64.
@@ -111,12 +155,14 @@ pub struct ResourceLink {
     description: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mime_type: Option<String>,
+    #[serde(flatten)]
+    notes: Notes,
 }
 
 impl ResourceLink {
     /// A link by URI, with the resource's name.
     pub fn new(uri: impl Into<String>, name: impl Into<String>) -> Self {
-        Self { uri: uri.into(), name: name.into(), title: None, description: None, mime_type: None }
+        Self { uri: uri.into(), name: name.into(), title: None, description: None, mime_type: None, notes: Notes::default() }
     }
 
     /// With a title for people.
@@ -175,6 +221,8 @@ impl ResourceLink {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct EmbeddedResource {
     resource: ResourceContents,
+    #[serde(flatten)]
+    notes: Notes,
 }
 
 /// The contents of a resource: text, or bytes in base64.
@@ -186,6 +234,8 @@ pub struct ResourceContents {
     mime_type: Option<String>,
     #[serde(flatten)]
     body: Body,
+    #[serde(rename = "_meta", skip_serializing_if = "Option::is_none")]
+    meta: Option<Map<String, Value>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -198,18 +248,18 @@ enum Body {
 impl EmbeddedResource {
     /// A resource of text.
     pub fn text(uri: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { resource: ResourceContents { uri: uri.into(), mime_type: None, body: Body::Text(text.into()) } }
+        ResourceContents::text(uri, text).into()
     }
 
     /// A resource of bytes.
     pub fn bytes(uri: impl Into<String>, bytes: impl AsRef<[u8]>) -> Self {
-        Self { resource: ResourceContents { uri: uri.into(), mime_type: None, body: Body::Blob(STANDARD.encode(bytes)) } }
+        ResourceContents::bytes(uri, bytes).into()
     }
 
     /// With the media type of the contents.
     #[must_use]
     pub fn mime_type(mut self, mime_type: impl Into<String>) -> Self {
-        self.resource.mime_type = Some(mime_type.into());
+        self.resource = self.resource.mime_type(mime_type);
         self
     }
 
@@ -220,22 +270,69 @@ impl EmbeddedResource {
     }
 }
 
+impl From<ResourceContents> for EmbeddedResource {
+    fn from(resource: ResourceContents) -> Self {
+        Self { resource, notes: Notes::default() }
+    }
+}
+
 impl ResourceContents {
+    /// Text, of the resource with this URI.
+    pub fn text(uri: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { uri: uri.into(), mime_type: None, body: Body::Text(text.into()), meta: None }
+    }
+
+    /// Bytes, of the resource with this URI.
+    pub fn bytes(uri: impl Into<String>, bytes: impl AsRef<[u8]>) -> Self {
+        Self { uri: uri.into(), mime_type: None, body: Body::Blob(STANDARD.encode(bytes)), meta: None }
+    }
+
+    /// With their media type.
+    #[must_use]
+    pub fn mime_type(mut self, mime_type: impl Into<String>) -> Self {
+        self.mime_type = Some(mime_type.into());
+        self
+    }
+
+    /// With an entry of their `_meta`. Clients before 2025-06-18 are not told.
+    #[must_use]
+    pub fn meta(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.meta.get_or_insert_default().insert(key.into(), value.into());
+        self
+    }
+
+    /// States the media type that is known of what was read, where nothing else was said.
+    /// As clients before 2025-06-18 know them.
+    pub(crate) fn make_old(&mut self) {
+        self.meta = None;
+    }
+
+    /// An entry of the `_meta`, unless it is there.
+    pub(super) fn add_meta(&mut self, key: &str, value: &Value) {
+        self.meta.get_or_insert_default().entry(key).or_insert_with(|| value.clone());
+    }
+
+    pub(super) fn complete(&mut self, target: &ReadTarget) {
+        if self.mime_type.is_none() && self.uri == target.uri {
+            self.mime_type = target.mime_type.map(str::to_owned);
+        }
+    }
+
     /// The URI.
     #[must_use]
-    pub fn uri(&self) -> &str {
+    pub fn get_uri(&self) -> &str {
         &self.uri
     }
 
     /// The media type, if it was said.
     #[must_use]
-    pub fn mime_type(&self) -> Option<&str> {
+    pub fn get_mime_type(&self) -> Option<&str> {
         self.mime_type.as_deref()
     }
 
     /// The text, if it is a resource of text.
     #[must_use]
-    pub fn text(&self) -> Option<&str> {
+    pub fn as_text(&self) -> Option<&str> {
         match &self.body {
             Body::Text(text) => Some(text),
             Body::Blob(_) => None,
@@ -244,7 +341,7 @@ impl ResourceContents {
 
     /// The bytes in base64, if it is a resource of bytes.
     #[must_use]
-    pub fn blob(&self) -> Option<&str> {
+    pub fn as_blob(&self) -> Option<&str> {
         match &self.body {
             Body::Blob(base64) => Some(base64),
             Body::Text(_) => None,
@@ -265,7 +362,7 @@ into_content!(Image => Image, Audio => Audio, ResourceLink => ResourceLink, Embe
 
 impl From<String> for Content {
     fn from(text: String) -> Self {
-        Self::Text { text }
+        Self::text(text)
     }
 }
 
@@ -293,9 +390,9 @@ mod tests {
         assert_eq!((link.get_title(), link.get_description(), link.get_mime_type()), (Some("A"), None, Some("text/plain")));
         let text = EmbeddedResource::text("file:///a", "A").mime_type("text/plain");
         let contents = text.contents();
-        assert_eq!((contents.uri(), contents.mime_type()), ("file:///a", Some("text/plain")));
-        assert_eq!((contents.text(), contents.blob()), (Some("A"), None));
+        assert_eq!((contents.get_uri(), contents.get_mime_type()), ("file:///a", Some("text/plain")));
+        assert_eq!((contents.as_text(), contents.as_blob()), (Some("A"), None));
         let bytes = EmbeddedResource::bytes("file:///b", [0, 255]);
-        assert_eq!((bytes.contents().text(), bytes.contents().blob()), (None, Some("AP8=")));
+        assert_eq!((bytes.contents().as_text(), bytes.contents().as_blob()), (None, Some("AP8=")));
     }
 }

@@ -3,17 +3,23 @@
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::future::poll_fn;
+use std::sync::{Arc, OnceLock, Weak};
+use std::task::Poll;
+use std::time::Duration;
 
 use http::{Extensions, HeaderMap};
 use mcp_auth::Principal;
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
+use super::ask::{Asking, Polling, Round, Way};
 use super::outbox::Outbox;
 use super::{LogLevel, LogMessage};
+use crate::notify::Notifier;
+use crate::protocol::Era;
 
 /// Something a client may be able to do (MCP 2026-07-28, `ClientCapabilities`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -27,10 +33,28 @@ pub enum Capability {
     Sampling,
     /// List its roots.
     Roots,
+    /// Take a task in place of a result (the extension `io.modelcontextprotocol/tasks`).
+    Tasks,
+    /// Show user interfaces (the extension `io.modelcontextprotocol/ui`, MCP Apps).
+    Ui,
 }
 
 impl Capability {
-    pub(crate) const ALL: [Self; 4] = [Self::Elicitation, Self::ElicitationUrl, Self::Sampling, Self::Roots];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Elicitation, Self::ElicitationUrl, Self::Sampling, Self::Roots, Self::Tasks, Self::Ui];
+}
+
+impl fmt::Display for Capability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Elicitation => "elicitation by form",
+            Self::ElicitationUrl => "elicitation by URL",
+            Self::Sampling => "sampling",
+            Self::Roots => "roots",
+            Self::Tasks => "the tasks extension",
+            Self::Ui => "MCP Apps",
+        })
+    }
 }
 
 /// A set of [`Capability`].
@@ -40,6 +64,10 @@ pub(crate) struct Capabilities(u32);
 impl Capabilities {
     pub(crate) fn insert(&mut self, capability: Capability) {
         self.0 |= 1 << capability as u32;
+    }
+
+    pub(crate) fn insert_all(&mut self, others: Self) {
+        self.0 |= others.0;
     }
 
     pub(crate) fn contains(self, capability: Capability) -> bool {
@@ -63,6 +91,10 @@ pub(crate) struct RequestMeta {
     pub(crate) progress_token: Option<Box<RawValue>>,
     /// The least grave log messages that the client wants, if it wants any.
     pub(crate) log_level: Option<LogLevel>,
+    /// The settings of the client's extensions: JSON text of an object.
+    pub(crate) extensions: Option<Box<RawValue>>,
+    /// What else its `_meta` holds.
+    pub(crate) others: Vec<(Box<str>, Box<RawValue>)>,
 }
 
 /// The states of a server, by type.
@@ -75,8 +107,8 @@ impl States {
         self.0.insert(TypeId::of::<T>(), Arc::new(value));
     }
 
-    pub(crate) fn contains(&self, id: TypeId) -> bool {
-        self.0.contains_key(&id)
+    pub(crate) fn types(&self) -> Vec<TypeId> {
+        self.0.keys().copied().collect()
     }
 
     fn get<T: ?Sized + Send + Sync + 'static>(&self) -> Option<Arc<T>> {
@@ -99,6 +131,13 @@ pub(crate) struct CallState {
     pub(crate) headers: HeaderMap,
     pub(crate) extensions: Extensions,
     pub(crate) meta: RequestMeta,
+    pub(crate) era: Era,
+    pub(crate) asking: Asking,
+    pub(crate) notifier: Notifier,
+    /// May the call become a task where its function says so?
+    pub(crate) begins_task: bool,
+    /// Is it driven by a server, which knows when it polls the function?
+    pub(crate) is_driven: bool,
     /// The call's place among those that may run at once.
     pub(crate) _slot: Option<OwnedSemaphorePermit>,
 }
@@ -131,11 +170,16 @@ impl Context {
             headers: HeaderMap::new(),
             extensions: Extensions::new(),
             meta: RequestMeta::default(),
+            era: Era::V2026_07_28,
+            asking: Asking::new(Way::Closed("it is called outside of any server"), Round::default(), usize::MAX),
+            notifier: Notifier::default(),
+            begins_task: false,
+            is_driven: false,
             _slot: None,
         })
     }
 
-    /// The name of the tool that was called.
+    /// The name of what was called: the tool, the prompt, or the resource.
     #[must_use]
     pub fn tool_name(&self) -> &'static str {
         self.0.facts.tool
@@ -171,6 +215,78 @@ impl Context {
     #[must_use]
     pub fn client_can(&self, capability: Capability) -> bool {
         self.0.facts.meta.capabilities.contains(capability)
+    }
+
+    /// The client's settings of an extension, if it declared that extension on this request (MCP 2026-07-28, "Extension
+    /// Negotiation"): an object, often an empty one. Of a handshake revision only [`Capability::Ui`] is known.
+    #[must_use]
+    pub fn client_extension(&self, id: &str) -> Option<Map<String, Value>> {
+        let mut all: Map<String, Value> = serde_json::from_str(self.0.facts.meta.extensions.as_ref()?.get()).ok()?;
+        match all.remove(id)? {
+            Value::Object(settings) => Some(settings),
+            _ => None,
+        }
+    }
+
+    /// An entry of the request's `_meta` that is not the protocol's own: `traceparent`, or a key of yours.
+    #[must_use]
+    pub fn meta(&self, key: &str) -> Option<Value> {
+        let (_, value) = self.0.facts.meta.others.iter().find(|(known, _)| **known == *key)?;
+        serde_json::from_str(value.get()).ok()
+    }
+
+    /// The revision that the client speaks.
+    #[must_use]
+    pub fn era(&self) -> Era {
+        self.0.facts.era
+    }
+
+    /// Tells clients that something changed: see [`Notifier`].
+    #[must_use]
+    pub fn notify(&self) -> &Notifier {
+        &self.0.facts.notifier
+    }
+
+    /// A name of this call, of 32 hexadecimal digits: the same through all rounds of one call and in the task that it becomes, and
+    /// another for every other call. For the idempotency key of what must happen at most once.
+    #[must_use]
+    pub fn call_key(&self) -> String {
+        self.0.facts.asking.call_key()
+    }
+
+    /// Goes on as a task, where the client takes tasks: it gets the task's id as the answer, and asks for the result later. For
+    /// tools with `task = "deferred"`; what was asked before was asked in rounds, what is asked from here on is asked within the
+    /// task. Where it can not become a task, the call goes on as it is.
+    pub async fn begin_task(&self) {
+        poll_fn(|cx| {
+            let ours = self.0.facts.begins_task && self.is_polled();
+            if !ours || self.0.facts.asking.begin_task(cx.waker()) { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+
+    /// Lets go of the connection of a client of 2025-11-25 that can come back for the rest after `retry` (MCP 2025-11-25,
+    /// Streamable HTTP, "Sending Messages to the Server"); for all others nothing happens. The call goes on.
+    pub fn close_stream(&self, retry: Duration) {
+        self.0.facts.asking.close_stream(retry);
+    }
+
+    pub(crate) fn asking(&self) -> &Asking {
+        &self.0.facts.asking
+    }
+
+    /// Is the function itself at work, and not a task that it spawned?
+    pub(crate) fn is_polled(&self) -> bool {
+        !self.0.facts.is_driven || Polling::is(self.mark())
+    }
+
+    /// Tells this call from all others that run.
+    pub(crate) fn mark(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakContext {
+        WeakContext(Arc::downgrade(&self.0))
     }
 
     /// Tells the client how far the call is: `done` of `total`, in any unit, and what happens now.
@@ -213,5 +329,15 @@ impl Context {
 
     pub(crate) fn progress_token(&self) -> Option<&RawValue> {
         self.0.facts.meta.progress_token.as_deref()
+    }
+}
+
+/// A call that may have ended.
+#[derive(Clone, Debug)]
+pub(crate) struct WeakContext(Weak<Inner>);
+
+impl WeakContext {
+    pub(crate) fn upgrade(&self) -> Option<Context> {
+        self.0.upgrade().map(Context)
     }
 }

@@ -1,4 +1,4 @@
-//! Drives one call: polls the handler's future, catches panics, keeps time, and hands out progress.
+//! Drives one call: polls the handler's future, catches panics, keeps time, and hands out what it says and asks.
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -6,13 +6,60 @@ use std::pin::Pin;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::time::{Instant, Sleep};
 
+use super::ask::{Asked, Next, Polling};
+use super::error::Fault;
 use super::outbox::Report;
-use super::{CallFuture, Context, Outcome, ToolError, ToolResult};
+use super::{
+    CallFuture, Capability, Completion, CompletionFuture, Context, PromptFuture, PromptResult, ReadFuture, ResourceError,
+    ResourceResult, ToolError, ToolResult,
+};
+use crate::extension::ExtensionFuture;
 
 /// What the client reads of a failure that carries no message for it.
 const MASKED: &str = "The tool failed. The cause is in the server's log.";
+
+/// So long may the user take to answer, at the least, whatever the call's own limit is.
+const ANSWER_TIME: Duration = Duration::from_secs(600);
+
+/// The user's function at work.
+pub(crate) enum Work {
+    Tool(CallFuture),
+    Resource(ReadFuture),
+    Prompt(PromptFuture),
+    Completion(CompletionFuture),
+    Extension(ExtensionFuture),
+}
+
+/// How a call ended.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    Tool(ToolResult),
+    Resource(ResourceResult),
+    Prompt(PromptResult),
+    Completion(Completion),
+    Extension(Value),
+    Failed(Failure),
+}
+
+/// A call that ended without a result.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The resource is not there.
+    NotFound,
+    /// The client can not do what was asked of it.
+    Lacks(Capability),
+    /// An error of the function's own code.
+    Rpc { code: i32, message: String },
+    /// What the client may read.
+    Said(String),
+    /// It took too long.
+    TimedOut(Duration),
+    /// Only the log knows.
+    Masked,
+}
 
 /// A call under way. Dropping it drops the handler's future and cancels the call's token.
 #[derive(Debug)]
@@ -20,15 +67,17 @@ pub(crate) struct Running {
     context: Context,
     call: Option<Call>,
     limits: Limits,
+    /// May the function ask its client?
+    asks: bool,
     timer: Option<Pin<Box<Sleep>>>,
     /// Runs out when nothing was reported for a while.
     quiet: Option<Pin<Box<Sleep>>>,
     /// Was progress handed out, so that there is a stream to put the rest on?
     streaming: bool,
-    done: Option<ToolResult>,
+    done: Option<Ended>,
 }
 
-struct Call(CallFuture);
+struct Call(Work);
 
 impl std::fmt::Debug for Call {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -45,19 +94,49 @@ pub(crate) struct Limits {
     pub(crate) heartbeat: Option<Duration>,
 }
 
+impl Limits {
+    /// With what an item says of its own.
+    pub(crate) fn with(self, timeout: Option<Duration>, max_result_bytes: Option<usize>) -> Self {
+        Self {
+            timeout: timeout.unwrap_or(self.timeout),
+            max_result_bytes: max_result_bytes.unwrap_or(self.max_result_bytes),
+            ..self
+        }
+    }
+}
+
 /// What a call says.
 #[derive(Debug)]
 pub(crate) enum Event {
     Report(Report),
-    Done(ToolResult),
+    /// A question for the client, while the function waits.
+    Question(Asked),
+    /// Questions for the client, as the answer; the function was dropped.
+    Round(Vec<Asked>),
+    /// The function wants to go on as a task.
+    Task,
+    /// The connection can go; the client comes back after so long.
+    CloseStream(Duration),
+    Done(Ended),
 }
 
 impl Running {
     /// Starts a call: `start` parses the arguments and makes the future. A panic in it is an answer like any other.
-    pub(crate) fn start(context: Context, limits: Limits, start: impl FnOnce(Context) -> CallFuture) -> Self {
+    pub(crate) fn start(context: Context, limits: Limits, asks: bool, start: impl FnOnce(Context) -> Work) -> Self {
         let for_call = context.clone();
-        let call = guarded(&context, || start(for_call)).unwrap_or_else(|masked| Box::pin(std::future::ready(Ok(masked))));
-        Self { context, call: Some(Call(call)), limits, timer: None, quiet: None, streaming: false, done: None }
+        let (call, done) = match guarded(&context, || start(for_call)) {
+            Ok(work) => (Some(Call(work)), None),
+            Err(failure) => (None, Some(Ended::Failed(failure))),
+        };
+        Self { context, call, limits, asks, timer: None, quiet: None, streaming: false, done }
+    }
+
+    /// From now on it is a task: with another limit, and without anybody who reads its reports as they come.
+    pub(crate) fn become_task(&mut self, timeout: Duration) {
+        self.limits.timeout = timeout;
+        self.limits.heartbeat = None;
+        self.timer = None;
+        self.context.asking().is_task_now();
     }
 
     pub(crate) fn context(&self) -> &Context {
@@ -73,11 +152,19 @@ impl Running {
         if let Some(event) = self.poll_done() {
             return Poll::Ready(event);
         }
-        let Some(Call(call)) = &mut self.call else { return Poll::Pending };
-        let outcome = match guarded(&self.context, || call.as_mut().poll(cx)) {
-            Ok(Poll::Ready(outcome)) => outcome,
-            Err(masked) => Ok(masked),
+        let Some(Call(work)) = &mut self.call else { return Poll::Pending };
+        let polling = self.asks.then(|| Polling::enter(self.context.mark()));
+        let polled = guarded(&self.context, || work.poll(&self.context, cx));
+        drop(polling);
+        let ended = match polled {
+            Ok(Poll::Ready(ended)) => ended,
+            Err(failure) => Ended::Failed(failure),
             Ok(Poll::Pending) => {
+                if self.asks
+                    && let Some(next) = self.context.asking().next()
+                {
+                    return Poll::Ready(self.asked(next));
+                }
                 // Most calls end in their first poll; only the others pay for a timer.
                 let timeout = self.limits.timeout;
                 let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
@@ -86,11 +173,35 @@ impl Running {
                 }
                 self.context.cancel();
                 tracing::warn!(target: "mcp_runtime::tool", tool = self.context.tool_name(), ?timeout, "tool timed out");
-                Ok(ToolResult::error(format!("The tool did not finish within its limit of {timeout:?}.")))
+                Ended::Failed(Failure::TimedOut(timeout))
             }
         };
-        self.finish(outcome);
+        self.finish(ended);
         self.poll_done().map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// What the function asks of its driver.
+    fn asked(&mut self, next: Next) -> Event {
+        match next {
+            Next::Question(asked) => {
+                // Whoever thinks about an answer does not use up the tool's own time.
+                let patience = self.limits.timeout.max(ANSWER_TIME);
+                let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
+                timer.as_mut().reset(Instant::now() + patience);
+                self.streaming = true;
+                Event::Question(asked)
+            }
+            Next::Round(asked) => {
+                if let Some(call) = self.call.take() {
+                    // It runs again with the answers; what it spawned for this round ends with it.
+                    self.context.cancel();
+                    let _ = guarded(&self.context, || drop(call));
+                }
+                Event::Round(asked)
+            }
+            Next::Task => Event::Task,
+            Next::CloseStream(retry) => Event::CloseStream(retry),
+        }
     }
 
     /// Once the call has ended: what it still said, then its result.
@@ -126,14 +237,71 @@ impl Running {
         Poll::Ready(report)
     }
 
-    fn finish(&mut self, outcome: Outcome) {
+    fn finish(&mut self, ended: Ended) {
         let call = self.call.take();
-        // Destructors, and the text of the tool's own error, are the user's code as well.
-        let finished = guarded(&self.context, || {
-            drop(call);
-            outcome.unwrap_or_else(|error| failed(self.context.tool_name(), &error))
-        });
-        self.done = Some(finished.unwrap_or_else(|masked| masked).limited(self.limits.max_result_bytes));
+        // Destructors are the user's code as well.
+        let dropped = guarded(&self.context, || drop(call));
+        let ended = match dropped {
+            Ok(()) => ended,
+            Err(failure) => Ended::Failed(failure),
+        };
+        self.done = Some(ended.limited(self.limits.max_result_bytes));
+    }
+}
+
+impl Work {
+    fn poll(&mut self, context: &Context, cx: &mut std::task::Context<'_>) -> Poll<Ended> {
+        Poll::Ready(match self {
+            Self::Tool(call) => match ready!(call.as_mut().poll(cx)) {
+                Ok(result) => Ended::Tool(result),
+                Err(error) => Ended::Failed(failed(context, &error)),
+            },
+            Self::Resource(read) => match ready!(read.as_mut().poll(cx)) {
+                Ok(result) => Ended::Resource(result),
+                Err(ResourceError::NotFound) => Ended::Failed(Failure::NotFound),
+                Err(ResourceError::Failed(error)) => Ended::Failed(failed(context, &error)),
+            },
+            Self::Prompt(prompt) => match ready!(prompt.as_mut().poll(cx)) {
+                Ok(result) => Ended::Prompt(result),
+                Err(error) => Ended::Failed(failed(context, &error)),
+            },
+            Self::Completion(completion) => match ready!(completion.as_mut().poll(cx)) {
+                Ok(result) => Ended::Completion(result),
+                Err(error) => Ended::Failed(failed(context, &error)),
+            },
+            Self::Extension(method) => match ready!(method.as_mut().poll(cx)) {
+                Ok(result) => Ended::Extension(result),
+                Err(error) => Ended::Failed(failed(context, &error)),
+            },
+        })
+    }
+}
+
+impl Ended {
+    /// Within the limit of bytes. A tool's result is cut, with a message; half a resource would be taken for a whole one.
+    fn limited(self, limit: usize) -> Self {
+        match self {
+            Self::Tool(result) => Self::Tool(result.limited(limit)),
+            Self::Resource(result) if result.size() > limit => {
+                tracing::warn!(target: "mcp_runtime::tool", bytes = result.size(), limit, "a resource is over its limit");
+                let text = format!("The resource has {} bytes, more than the {limit} that can be read.", result.size());
+                Self::Failed(Failure::Said(text))
+            }
+            other => other,
+        }
+    }
+}
+
+impl Failure {
+    /// As a tool tells it to the model.
+    pub(crate) fn into_tool_result(self) -> ToolResult {
+        ToolResult::error(match self {
+            Self::NotFound => "There is no such resource.".to_owned(),
+            Self::Lacks(capability) => format!("The client can not do what this tool needs: {capability}."),
+            Self::Rpc { message, .. } | Self::Said(message) => message,
+            Self::TimedOut(timeout) => format!("The tool did not finish within its limit of {timeout:?}."),
+            Self::Masked => MASKED.to_owned(),
+        })
     }
 }
 
@@ -148,8 +316,8 @@ impl Drop for Running {
     }
 }
 
-/// Runs the user's code. A panic in it is logged, cancels the call's token, and is answered with the masked result.
-fn guarded<T>(context: &Context, code: impl FnOnce() -> T) -> Result<T, ToolResult> {
+/// Runs the user's code. A panic in it is logged, cancels the call's token, and is a masked failure.
+fn guarded<T>(context: &Context, code: impl FnOnce() -> T) -> Result<T, Failure> {
     let panic = match catch_unwind(AssertUnwindSafe(code)) {
         Ok(value) => return Ok(value),
         Err(panic) => panic,
@@ -162,26 +330,35 @@ fn guarded<T>(context: &Context, code: impl FnOnce() -> T) -> Result<T, ToolResu
     if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
         std::mem::forget(second);
     }
-    Err(ToolResult::error(MASKED))
+    Err(Failure::Masked)
 }
 
 /// Errors quote what clients sent: as strings, the log escapes their line breaks.
-fn failed(tool: &'static str, error: &ToolError) -> ToolResult {
+fn failed(context: &Context, error: &ToolError) -> Failure {
+    let tool = context.tool_name();
     let chain = error.to_string();
     let error_text = chain.as_str();
-    match error.user_message() {
+    match error.fault() {
+        Fault::Rpc { code, message } => {
+            tracing::warn!(target: "mcp_runtime::tool", tool, code, error = error_text, "tool answered with an error");
+            Failure::Rpc { code, message: message.to_owned() }
+        }
+        Fault::Lacks(capability) => {
+            tracing::debug!(target: "mcp_runtime::tool", tool, error = error_text, "the client can not be asked");
+            Failure::Lacks(capability)
+        }
         // The message alone tells the log nothing new; a cause behind it does.
-        Some(message) if message == error_text => {
+        Fault::User(message) if message == error_text => {
             tracing::debug!(target: "mcp_runtime::tool", tool, error = error_text, "tool answered with an error");
-            ToolResult::error(message)
+            Failure::Said(message.to_owned())
         }
-        Some(message) => {
+        Fault::User(message) => {
             tracing::warn!(target: "mcp_runtime::tool", tool, error = error_text, "tool answered with an error");
-            ToolResult::error(message)
+            Failure::Said(message.to_owned())
         }
-        None => {
+        Fault::Other => {
             tracing::error!(target: "mcp_runtime::tool", tool, error = error_text, "tool failed");
-            ToolResult::error(MASKED)
+            Failure::Masked
         }
     }
 }

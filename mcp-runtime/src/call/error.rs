@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 
+use super::{AskError, Capability};
+
 /// A message for the model, as an ordinary error.
 ///
 /// Put it anywhere in a chain of errors (as the error itself, or as the `source()` of another one): when the chain reaches a
@@ -61,6 +63,30 @@ impl ToolError {
         Self(Box::new(UserError::new(message)))
     }
 
+    /// A failure that is answered with a JSON-RPC error in place of a result, which hosts show and models seldom read. For what
+    /// has a code of its own; to tell the model something, use [`user`](Self::user). A code is outside of -32768 to -32000, which
+    /// are JSON-RPC's and MCP's, or -32602 or -32603; any other becomes -32603.
+    pub fn rpc(code: i32, message: impl Into<Cow<'static, str>>) -> Self {
+        let allowed = !(-32768..=-32000).contains(&code) || matches!(code, -32602 | -32603);
+        Self(Box::new(RpcError { code: if allowed { code } else { -32603 }, message: message.into() }))
+    }
+
+    /// What kind of failure it is.
+    pub(crate) fn fault(&self) -> Fault<'_> {
+        let mut next: Option<&(dyn Error + 'static)> = Some(self.0.as_ref());
+        for _ in 0..64 {
+            let Some(error) = next else { break };
+            if let Some(RpcError { code, message }) = error.downcast_ref() {
+                return Fault::Rpc { code: *code, message };
+            }
+            if let Some(AskError::Unsupported(capability)) = error.downcast_ref() {
+                return Fault::Lacks(*capability);
+            }
+            next = error.source();
+        }
+        self.user_message().map_or(Fault::Other, Fault::User)
+    }
+
     /// What the model may read: the [`UserError`] that is nearest to the surface of the chain.
     #[must_use]
     pub fn user_message(&self) -> Option<&str> {
@@ -84,6 +110,29 @@ impl ToolError {
         self.0.as_ref()
     }
 }
+
+/// How a failure is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault<'e> {
+    Rpc { code: i32, message: &'e str },
+    Lacks(Capability),
+    User(&'e str),
+    Other,
+}
+
+#[derive(Debug)]
+struct RpcError {
+    code: i32,
+    message: Cow<'static, str>,
+}
+
+impl fmt::Display for RpcError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.message, self.code)
+    }
+}
+
+impl Error for RpcError {}
 
 impl<E: Into<Box<dyn Error + Send + Sync>>> From<E> for ToolError {
     fn from(error: E) -> Self {

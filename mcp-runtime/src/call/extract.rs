@@ -34,7 +34,7 @@ use super::{Context, ToolError};
 /// }
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` can not be injected into a tool",
+    message = "`{Self}` can not be injected",
     label = "the server does not know how to make this",
     note = "injected are `Context`, `State<T>`, `Principal`, `Option<Principal>`, `HeaderMap`, `Extension<T>`, `CancellationToken`",
     note = "what the server was given with `.state(..)` is `State<T>`, not `T` or `Arc<T>`",
@@ -136,7 +136,7 @@ impl FromContext for Context {
 
 impl FromContext for Principal {
     async fn from_context(ctx: &Context) -> Result<Self, ToolError> {
-        ctx.principal().cloned().ok_or_else(|| ToolError::user("This tool needs a signed-in caller."))
+        ctx.principal().cloned().ok_or_else(|| ToolError::user("This needs a signed-in caller."))
     }
 
     fn requirement() -> Requirement {

@@ -53,7 +53,7 @@ impl ToolResult {
     pub fn with(mut self, content: impl Into<Content>) -> Self {
         let mut list = match self.content {
             Contents::None => Vec::new(),
-            Contents::Text(text) => vec![Content::Text { text }],
+            Contents::Text(text) => vec![Content::text(text)],
             Contents::Many(list) => list,
         };
         list.push(content.into());
@@ -126,7 +126,7 @@ fn limit_blocks(list: &mut Vec<Content>, limit: usize) {
         let dropped = list.len() - index - 1;
         list.truncate(index + 1);
         let notice = match &list[index] {
-            Content::Text { text } => cut(text, left),
+            Content::Text { text, .. } => cut(text, left),
             _ => format!("[Cut: a block of {size} bytes does not fit into the limit of {limit} bytes for a result.]"),
         };
         list[index] = Content::text(notice);
@@ -139,7 +139,7 @@ fn limit_blocks(list: &mut Vec<Content>, limit: usize) {
 
 fn block_size(block: &Content) -> usize {
     match block {
-        Content::Text { text } => text.len(),
+        Content::Text { text, .. } => text.len(),
         other => serde_json::to_string(other).map_or(0, |json| json.len()),
     }
 }

@@ -1,15 +1,14 @@
-//! `tools/list`, serialised once for each distinct set of visible tools and each form that a revision gives it.
+//! The lists, each serialised once for each distinct set of what is visible and each form that a revision gives it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use mcp_auth::Principal;
 use serde_json::{Map, Value, json};
 
-use super::{Entry, ToolDefinition};
-use crate::protocol::Era;
+use super::{PromptDefinition, ResourceDefinition, ToolDefinition};
+use crate::protocol::{Era, Kind};
 
-/// JSON text of an array of tools.
+/// JSON text of an array.
 pub(crate) type List = Arc<str>;
 
 /// So many distinct views are kept. Callers differ in scopes, not in names, so real servers have a handful.
@@ -21,42 +20,43 @@ pub(crate) struct Lists {
     forms: Vec<Form>,
     /// Which of them is whose, in the order of [`Era::ALL`].
     form_of: [usize; Era::ALL.len()],
-    /// Indices of the tools that are hidden from some.
+    /// Indices of those that are hidden from some.
     hidden: Vec<usize>,
-    /// By form, and by which of the hidden tools are visible.
+    /// By form, and by which of the hidden ones are visible.
     views: Mutex<HashMap<(usize, Vec<bool>), List>>,
 }
 
 #[derive(Debug)]
 struct Form {
-    /// Each tool's JSON text, in the order of the catalogue.
-    tools: Vec<String>,
+    /// Each one's JSON text, in the order of the shelf.
+    items: Vec<String>,
     /// Everything, or where tools are hidden: what is not.
     public: List,
 }
 
 impl Lists {
-    pub(super) fn new(entries: &[Entry], tools: &[Value]) -> Self {
-        let hidden: Vec<usize> = (0..entries.len()).filter(|&index| entries[index].definition.hidden).collect();
+    /// `hidden` says of each, in order, whether it is hidden from some.
+    pub(super) fn new(kind: Kind, hidden: impl Iterator<Item = bool>, items: &[Value]) -> Self {
+        let hidden: Vec<usize> = hidden.enumerate().filter(|(_, hidden)| *hidden).map(|(index, _)| index).collect();
         let mut forms: Vec<Form> = Vec::new();
         let form_of = Era::ALL.map(|era| {
-            let tools: Vec<String> = tools.iter().map(|tool| in_era(era, tool.clone()).to_string()).collect();
-            forms.iter().position(|form| form.tools == tools).unwrap_or_else(|| {
-                let public = array(&tools, |index| !hidden.contains(&index));
-                forms.push(Form { tools, public });
+            let items: Vec<String> = items.iter().map(|item| in_era(kind, era, item.clone()).to_string()).collect();
+            forms.iter().position(|form| form.items == items).unwrap_or_else(|| {
+                let public = array(&items, |index| !hidden.contains(&index));
+                forms.push(Form { items, public });
                 forms.len() - 1
             })
         });
         Self { forms, form_of, hidden, views: Mutex::default() }
     }
 
-    pub(super) fn for_caller(&self, era: Era, entries: &[Entry], principal: Option<&Principal>) -> List {
+    pub(super) fn for_caller(&self, era: Era, visible: impl Fn(usize) -> bool) -> List {
         let index = self.form_of[era as usize];
         let form = &self.forms[index];
         if self.hidden.is_empty() {
             return Arc::clone(&form.public);
         }
-        let view: Vec<bool> = self.hidden.iter().map(|&index| entries[index].visible_to(principal)).collect();
+        let view: Vec<bool> = self.hidden.iter().map(|&index| visible(index)).collect();
         if !view.contains(&true) {
             return Arc::clone(&form.public);
         }
@@ -66,28 +66,28 @@ impl Lists {
             return Arc::clone(list);
         }
         let list =
-            array(&form.tools, |index| self.hidden.iter().position(|&hidden| hidden == index).is_none_or(|place| key.1[place]));
+            array(&form.items, |index| self.hidden.iter().position(|&hidden| hidden == index).is_none_or(|place| key.1[place]));
         if views.len() < MAX_VIEWS {
             views.insert(key, Arc::clone(&list));
         }
         list
     }
 
-    /// The tools with these indices.
+    /// Those with these indices.
     pub(super) fn of(&self, era: Era, indices: &[usize]) -> List {
-        let tools = &self.forms[self.form_of[era as usize]].tools;
-        array(tools, |index| indices.binary_search(&index).is_ok())
+        let items = &self.forms[self.form_of[era as usize]].items;
+        array(items, |index| indices.binary_search(&index).is_ok())
     }
 }
 
-fn array(tools: &[String], visible: impl Fn(usize) -> bool) -> List {
-    let shown: Vec<&str> = tools.iter().enumerate().filter(|(index, _)| visible(*index)).map(|(_, json)| json.as_str()).collect();
+fn array(items: &[String], visible: impl Fn(usize) -> bool) -> List {
+    let shown: Vec<&str> = items.iter().enumerate().filter(|(index, _)| visible(*index)).map(|(_, json)| json.as_str()).collect();
     format!("[{}]", shown.join(",")).into()
 }
 
-/// A tool as clients of a revision know one.
-fn in_era(era: Era, mut tool: Value) -> Value {
-    let Some(members) = tool.as_object_mut() else { return tool };
+/// An item as clients of a revision know one.
+fn in_era(kind: Kind, era: Era, mut item: Value) -> Value {
+    let Some(members) = item.as_object_mut() else { return item };
     let mut drop = |member: &str| members.remove(member);
     if era < Era::V2025_11_25 {
         drop("icons");
@@ -95,40 +95,111 @@ fn in_era(era: Era, mut tool: Value) -> Value {
     if era < Era::V2025_06_18 {
         drop("_meta");
         drop("outputSchema");
-        // Titles came later, but hints could have one from the start.
-        if let Some(title) = drop("title") {
-            members.entry("annotations").or_insert_with(|| json!({}))["title"] = title;
+        let title = drop("title");
+        match kind {
+            // Titles came later, but hints could have one from the start.
+            Kind::Tools => {
+                if let Some(title) = title {
+                    members.entry("annotations").or_insert_with(|| json!({}))["title"] = title;
+                }
+            }
+            Kind::Prompts => {
+                for argument in members.get_mut("arguments").and_then(Value::as_array_mut).into_iter().flatten() {
+                    argument.as_object_mut().map(|argument| argument.remove("title"));
+                }
+            }
+            Kind::Resources | Kind::Templates => {
+                if let Some(annotations) = members.get_mut("annotations").and_then(Value::as_object_mut) {
+                    annotations.remove("lastModified");
+                }
+            }
         }
     } else if era.is_legacy() && members.get("outputSchema").is_some_and(|schema| schema["type"] != "object") {
         members.remove("outputSchema");
     }
-    tool
+    item
+}
+
+/// The members that every item may have.
+fn begin(
+    title: Option<&str>,
+    description: Option<&str>,
+    icons: &[&str],
+    meta: &[(&'static str, &'static str)],
+) -> Map<String, Value> {
+    let mut members = Map::new();
+    set(&mut members, "title", title.into());
+    set(&mut members, "description", description.into());
+    if !icons.is_empty() {
+        set(&mut members, "icons", icons.iter().map(|src| json!({ "src": src })).collect());
+    }
+    if !meta.is_empty() {
+        // The macro wrote these texts; what it could not write, it refused.
+        let meta: Map<_, _> = meta.iter().map(|(key, json)| ((*key).to_owned(), json.parse().unwrap_or_default())).collect();
+        set(&mut members, "_meta", meta.into());
+    }
+    members
+}
+
+fn set(members: &mut Map<String, Value>, key: &str, value: Value) {
+    if !value.is_null() {
+        members.insert(key.to_owned(), value);
+    }
 }
 
 /// A tool as clients read it (MCP 2026-07-28, `Tool`).
 pub(super) fn tool_json(definition: &ToolDefinition, input: &Value, output: Option<&Value>) -> Value {
-    let mut tool = Map::new();
-    let mut set = |key: &str, value: Value| {
-        if !value.is_null() {
-            tool.insert(key.to_owned(), value);
-        }
-    };
-    set("name", definition.name.into());
-    set("title", definition.title.into());
-    set("description", definition.description.into());
-    set("inputSchema", input.clone());
-    set("outputSchema", output.cloned().unwrap_or_default());
-    set("annotations", annotations(definition));
-    if !definition.icons.is_empty() {
-        set("icons", definition.icons.iter().map(|src| json!({ "src": src })).collect());
-    }
-    if !definition.meta.is_empty() {
-        // The macro wrote these texts; what it could not write, it refused.
-        let meta: Map<_, _> =
-            definition.meta.iter().map(|(key, json)| ((*key).to_owned(), json.parse().unwrap_or_default())).collect();
-        set("_meta", meta.into());
-    }
+    let ToolDefinition { title, description, icons, meta, .. } = definition;
+    let mut tool = begin(*title, *description, icons, meta);
+    set(&mut tool, "name", definition.name.into());
+    set(&mut tool, "inputSchema", input.clone());
+    set(&mut tool, "outputSchema", output.cloned().unwrap_or_default());
+    set(&mut tool, "annotations", annotations(definition));
     tool.into()
+}
+
+/// A prompt as clients read it (MCP 2026-07-28, `Prompt`), and the names of its arguments.
+pub(super) fn prompt_json(definition: &PromptDefinition, schema: &Value) -> (Value, Vec<String>) {
+    let PromptDefinition { title, description, icons, meta, .. } = definition;
+    let mut prompt = begin(*title, *description, icons, meta);
+    set(&mut prompt, "name", definition.name.into());
+    let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let mut names = Vec::new();
+    let arguments = schema["properties"].as_object().into_iter().flatten().map(|(name, described)| {
+        names.push(name.clone());
+        let mut argument = Map::new();
+        set(&mut argument, "name", name.as_str().into());
+        set(&mut argument, "title", described["title"].clone());
+        set(&mut argument, "description", described["description"].clone());
+        if required.contains(&name.as_str()) {
+            set(&mut argument, "required", true.into());
+        }
+        Value::from(argument)
+    });
+    let arguments: Vec<Value> = arguments.collect();
+    if !arguments.is_empty() {
+        set(&mut prompt, "arguments", arguments.into());
+    }
+    (prompt.into(), names)
+}
+
+/// A resource, or a template of resources, as clients read it (MCP 2026-07-28, `Resource`, `ResourceTemplate`).
+pub(super) fn resource_json(definition: &ResourceDefinition, is_fixed: bool) -> Value {
+    let ResourceDefinition { title, description, icons, meta, annotations, .. } = definition;
+    let mut resource = begin(*title, *description, icons, meta);
+    set(&mut resource, if is_fixed { "uri" } else { "uriTemplate" }, definition.uri.into());
+    set(&mut resource, "name", definition.name.into());
+    set(&mut resource, "mimeType", definition.mime_type.into());
+    let mut hints = Map::new();
+    if !annotations.audience.is_empty() {
+        set(&mut hints, "audience", json!(annotations.audience));
+    }
+    set(&mut hints, "priority", annotations.priority.into());
+    set(&mut hints, "lastModified", annotations.last_modified.into());
+    if !hints.is_empty() {
+        set(&mut resource, "annotations", hints.into());
+    }
+    resource.into()
 }
 
 fn annotations(definition: &ToolDefinition) -> Value {

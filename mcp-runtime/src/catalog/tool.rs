@@ -67,8 +67,27 @@ pub struct ToolDefinition {
     pub plain: bool,
     pub output_schema: fn(&mut SchemaGenerator) -> Option<Schema>,
     pub injected: &'static [Injected],
+    /// May it ask the user while it runs?
+    pub asks: bool,
+    pub task: TaskMode,
+    /// The `ui://` resource that shows its results.
+    pub ui: Option<&'static str>,
     pub call: fn(Context, RawArguments<'_>) -> CallFuture,
     pub location: Location,
+}
+
+/// When a call of a tool becomes a task (MCP extension `io.modelcontextprotocol/tasks`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "hidden; the words of `#[tool(task)]`")]
+pub enum TaskMode {
+    #[default]
+    Never,
+    /// At once, when the client can.
+    Optional,
+    /// At once; clients that can not are refused.
+    Required,
+    /// Where the function says so.
+    Deferred,
 }
 
 /// Hints for clients (MCP 2026-07-28, `ToolAnnotations`); `None` leaves the protocol's default.
@@ -83,13 +102,13 @@ pub struct Annotations {
 
 /// A parameter that the server fills in.
 #[derive(Clone, Copy, Debug)]
-#[expect(missing_docs, reason = "hidden; made by `#[tool]`")]
+#[expect(missing_docs, reason = "hidden; made by the macros")]
 pub struct Injected {
     pub parameter: &'static str,
     pub requirement: fn() -> Requirement,
 }
 
-/// Where a tool stands in the source.
+/// Where a tool, prompt or resource stands in the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Location {
     /// The file, as the compiler was given it.

@@ -179,10 +179,6 @@ impl UriTemplate {
         Ok(())
     }
 
-    pub(crate) fn as_str(&self) -> &str {
-        &self.text
-    }
-
     /// It has no variables: it is a URI.
     pub(crate) fn is_fixed(&self) -> bool {
         self.variables().next().is_none()

@@ -68,6 +68,8 @@ impl Drop for Batch {
 impl Endpoint {
     /// Only the first revision has batches, and a body says nothing of a batch's revision: its session or header does.
     pub(super) fn answer_batch(self: &Arc<Self>, head: Head, text: &str) -> Result<Reply, Refusal> {
+        // One array is one answer: there is no place for questions before it.
+        let head = Head { streams: false, ..head };
         let peer = match self.batch_peer(&head) {
             Ok(peer) => peer,
             // What is no JSON is no batch either.
@@ -181,6 +183,8 @@ async fn carry_out(endpoint: Arc<Endpoint>, head: Head, peer: Peer, messages: Ve
         }
         match endpoint.answer_part(head.clone(), peer, &message) {
             Reply::Accepted | Reply::Batch(_) => {}
+            // No client that has batches has tasks, or listens by a request.
+            Reply::Later(_) | Reply::Listen(_) => {}
             Reply::Json { body, .. } | Reply::Opened { body, .. } | Reply::Challenge { body, .. } => {
                 bytes += body.len();
                 answers.push(body);
@@ -219,8 +223,8 @@ async fn answer(mut call: Call) -> Option<Vec<u8>> {
     loop {
         match call.next().await {
             // One array is one answer: there is no place for reports before it.
-            Said::Report(_) => {}
-            Said::Answer(answer) => return Some(answer),
+            Said::Report(_) | Said::Question(_) | Said::CloseStream(_) => {}
+            Said::Answer { body, .. } => return Some(body),
             Said::Cancelled => return None,
         }
     }

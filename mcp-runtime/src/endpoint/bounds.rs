@@ -13,6 +13,8 @@ pub(crate) struct Bounds {
     /// Of legacy clients that left.
     pub(crate) max_unattended_calls: usize,
     pub(crate) max_connections: usize,
+    /// That listen, over all callers.
+    pub(crate) max_streams: usize,
     pub(crate) client_timeout: Duration,
     pub(crate) drain: Duration,
     /// Of request bodies that are being received, over all connections.
@@ -29,6 +31,7 @@ impl Default for Bounds {
             max_concurrent_calls: 1024,
             max_unattended_calls: 256,
             max_connections: 4096,
+            max_streams: 2048,
             client_timeout: Duration::from_secs(30),
             drain: Duration::from_secs(10),
             max_buffered_bytes: 256 * 1024 * 1024,

@@ -1,30 +1,45 @@
-//! A tool at work, and what becomes of it when its client cancels or goes away.
+//! A call at work, and what becomes of it when its client cancels or goes away.
 
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
-use tokio_util::sync::{CancellationToken, DropGuard};
-use tokio_util::task::TaskTracker;
+use http::StatusCode;
+use mcp_auth::Principal;
+use serde_json::Value;
 
-use super::Endpoint;
 use super::in_flight::Registration;
-use crate::call::{Event, Report, Running};
-use crate::protocol::{self, Era};
+use super::rounds::Binding;
+use super::{Endpoint, Session};
+use crate::call::{Asked, Ended, Event, Failure, Report, Running};
+use crate::catalog::Cache;
+use crate::notify::Waiting;
+use crate::protocol::{self, CacheHint, Code, Era, Refusal};
 
-/// A tool at work, and how its end is written.
+/// A call at work, and how its end is written.
 #[derive(Debug)]
 pub(crate) struct Call {
-    /// `None` once it has ended.
+    /// `None` once it has ended, or goes on as a task.
     pub(super) running: Option<Running>,
     pub(super) id: Arc<str>,
     pub(super) era: Era,
     pub(super) endpoint: Arc<Endpoint>,
+    pub(super) subject: Subject,
+    /// What the state of its rounds is bound to, where it has rounds.
+    pub(super) binding: Option<Binding>,
+    /// Whom its questions belong to, where they are answered while it runs.
+    pub(super) scope: Option<Box<str>>,
+    /// Its questions, on their way.
+    pub(super) waiting: Vec<Waiting>,
+    /// Whose task it may become.
+    pub(super) task: Option<Tasking>,
+    /// Can the status of its answer still be chosen?
+    pub(super) head_sent: bool,
     /// Where its client may cancel it by a message.
     pub(super) registration: Option<Registration>,
+    /// The legacy session that it is a part of.
+    pub(super) session: Option<Session>,
     /// Does it go on when nobody waits for its answer?
     ///
     /// In the legacy eras a lost connection says nothing about what the client wants (MCP 2025-11-25, Streamable HTTP,
@@ -32,12 +47,45 @@ pub(crate) struct Call {
     pub(super) outlives_client: bool,
 }
 
+/// A call that may become a task.
+#[derive(Debug)]
+pub(super) struct Tasking {
+    pub(super) principal: Option<Principal>,
+    /// Before it says anything?
+    pub(super) at_once: bool,
+}
+
+/// What is called, as far as its answer depends on it.
+#[derive(Debug)]
+pub(super) enum Subject {
+    Tool,
+    Resource {
+        uri: String,
+        cache: Option<Cache>,
+        /// Was it asked for in a further round?
+        retried: bool,
+        /// What the definition says of its user interface.
+        ui: Option<Value>,
+    },
+    Prompt,
+    Completion,
+    Extension,
+}
+
 /// What a call has to say, as JSON text.
 #[derive(Debug)]
 pub(crate) enum Said {
     /// A notification about the call.
     Report(Vec<u8>),
-    Answer(Vec<u8>),
+    /// A request to the client, which must not be lost.
+    Question(Vec<u8>),
+    /// The connection may go; the client comes back after so long for the rest.
+    CloseStream(std::time::Duration),
+    Answer {
+        /// As long as the head of the answer was not sent.
+        status: StatusCode,
+        body: Vec<u8>,
+    },
     /// Its client cancelled it, and is told nothing more.
     Cancelled,
 }
@@ -45,10 +93,13 @@ pub(crate) enum Said {
 impl Call {
     /// The next thing to tell the client. After an answer or a cancellation, never again.
     pub(crate) async fn next(&mut self) -> Said {
-        let Some(running) = &mut self.running else { return std::future::pending().await };
         loop {
-            let result = match unless_cancelled(running, self.registration.as_ref()).await {
-                Some(Event::Done(result)) => result,
+            let Some(running) = &mut self.running else { return std::future::pending().await };
+            if self.task.as_ref().is_some_and(|task| task.at_once) {
+                return self.go_on_as_task().await;
+            }
+            let ended = match unless_cancelled(running, self.registration.as_ref()).await {
+                Some(Event::Done(ended)) => ended,
                 Some(Event::Report(Report::Log(message))) => {
                     return Said::Report(protocol::log_message(running.context().tool_name(), &message));
                 }
@@ -57,19 +108,148 @@ impl Call {
                     // Only what a client gave a token for is reported.
                     None => continue,
                 },
+                Some(Event::Question(asked)) => return self.ask(&asked),
+                Some(Event::Round(asked)) => return self.round(&asked),
+                Some(Event::Task) => return self.go_on_as_task().await,
+                Some(Event::CloseStream(retry)) => return Said::CloseStream(retry),
                 None => {
                     self.end();
                     return Said::Cancelled;
                 }
             };
-            self.end();
-            return Said::Answer(self.endpoint.renderer.tool_result(&self.id, self.era, &result));
+            return self.answer(ended);
         }
+    }
+
+    /// The head of its answer is sent: from now on its status is what it is.
+    pub(crate) fn head_is_sent(&mut self) {
+        self.head_sent = true;
+    }
+
+    pub(crate) fn endpoint(&self) -> &Arc<Endpoint> {
+        &self.endpoint
+    }
+
+    pub(crate) fn era(&self) -> Era {
+        self.era
+    }
+
+    /// Where what it says is kept for a client that comes back; nowhere for those that can not.
+    pub(crate) fn session(&self) -> Option<Session> {
+        self.session
+    }
+
+    /// From now on somebody else cares for its going on without a client.
+    pub(crate) fn ends_with_its_owner(&mut self) {
+        self.outlives_client = false;
+    }
+
+    pub(crate) fn outlives_client(&self) -> bool {
+        self.outlives_client
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.running.as_ref().map_or("", |running| running.context().tool_name())
     }
 
     fn end(&mut self) {
         self.running = None;
         self.registration = None;
+        self.waiting.clear();
+    }
+
+    fn answer(&mut self, ended: Ended) -> Said {
+        let name = self.name();
+        self.end();
+        let renderer = &self.endpoint.renderer;
+        let (id, era) = (&*self.id, self.era);
+        let body = match ended {
+            Ended::Tool(result) => renderer.tool_result(id, era, &result),
+            Ended::Prompt(result) => renderer.prompt(id, era, &result),
+            Ended::Completion(result) => renderer.completion(id, era, &result),
+            Ended::Extension(result) => renderer.extension(id, era, &result),
+            Ended::Resource(mut result) => {
+                let Subject::Resource { cache, retried, ui, .. } = &self.subject else { return Said::Cancelled };
+                if let Some(ui) = ui {
+                    result.add_ui(ui);
+                }
+                // What answers to questions made of it is no one else's, and no later one's.
+                let cache = cache.filter(|_| !retried);
+                let hint = CacheHint {
+                    ttl: cache.map_or(std::time::Duration::ZERO, |cache| cache.ttl),
+                    is_public: cache.is_some_and(|cache| cache.is_public) && self.endpoint.may_be_public(),
+                };
+                renderer.resource(id, era, &result, hint)
+            }
+            Ended::Failed(failure) => return self.failure(name, failure),
+        };
+        Said::Answer { status: StatusCode::OK, body }
+    }
+
+    fn failure(&self, name: &'static str, failure: Failure) -> Said {
+        let internal = |message: String| Refusal::new(StatusCode::OK, Code::InternalError, message);
+        let refusal = match (failure, &self.subject) {
+            (Failure::Lacks(capability), _) if !self.era.is_legacy() && !self.head_sent => {
+                Refusal::missing_capabilities(name, &[capability])
+            }
+            (Failure::Rpc { code, message }, _) => Refusal::new(StatusCode::OK, Code::Custom(code), message),
+            (failure, Subject::Tool) => {
+                let body = self.endpoint.renderer.tool_result(&self.id, self.era, &failure.into_tool_result());
+                return Said::Answer { status: StatusCode::OK, body };
+            }
+            (Failure::NotFound, Subject::Resource { uri, .. }) => Refusal::no_such_resource(uri, self.era),
+            (Failure::Said(message), Subject::Resource { .. }) => internal(message),
+            (Failure::Said(message), _) => Refusal::params(message),
+            (Failure::Lacks(capability), _) => internal(format!("{name} needs a client with {capability}")),
+            (Failure::TimedOut(timeout), _) => internal(format!("{name} did not finish within its limit of {timeout:?}")),
+            (Failure::NotFound | Failure::Masked, _) => internal(format!("{name} failed. The cause is in the server's log.")),
+        };
+        let refusal = refusal.in_era(self.era).with_id(Some(&self.id));
+        Said::Answer { status: refusal.status, body: refusal.to_json() }
+    }
+
+    /// A question goes out, and is answered by another request.
+    fn ask(&mut self, asked: &Asked) -> Said {
+        let (Some(running), Some(scope)) = (&self.running, &self.scope) else { return Said::Cancelled };
+        let context = running.context();
+        // Another call of the same session may ask the same.
+        let id = format!("{}-{}", &context.call_key()[..16], asked.key);
+        self.waiting.push(self.endpoint.notifier.hub().wait(scope, &id, context.downgrade(), &asked.key));
+        Said::Question(protocol::question(&id, asked))
+    }
+
+    /// Questions are the answer; the client calls again with theirs.
+    fn round(&mut self, asked: &[Asked]) -> Said {
+        let sealed = match (&self.running, &self.binding) {
+            (Some(running), Some(binding)) => running.context().asking().carried().and_then(|carried| {
+                self.endpoint.rounds.seal(binding, &carried).map_err(|error| {
+                    tracing::error!(target: "mcp_runtime::server", %error, "cannot seal the state of a call");
+                    "The state of this call can not be kept.".to_owned()
+                })
+            }),
+            _ => Err("Nobody can be asked here.".to_owned()),
+        };
+        let name = self.name();
+        self.end();
+        match sealed {
+            Ok(state) => Said::Answer { status: StatusCode::OK, body: self.endpoint.renderer.round(&self.id, asked, &state) },
+            Err(message) => {
+                tracing::warn!(target: "mcp_runtime::tool", tool = name, message, "a call can not go on");
+                self.failure(name, Failure::Said(message))
+            }
+        }
+    }
+
+    async fn go_on_as_task(&mut self) -> Said {
+        let name = self.name();
+        let (Some(running), Some(Tasking { principal, .. })) = (self.running.take(), self.task.take()) else {
+            return Said::Cancelled;
+        };
+        self.registration = None;
+        match self.endpoint.begin_task(running, principal.as_ref()).await {
+            Ok(members) => Said::Answer { status: StatusCode::OK, body: self.endpoint.renderer.task(&self.id, &members) },
+            Err(message) => self.failure(name, Failure::Said(message)),
+        }
     }
 }
 
@@ -99,7 +279,14 @@ impl Drop for Call {
             id: Arc::clone(&self.id),
             era: self.era,
             endpoint: Arc::clone(&self.endpoint),
+            subject: std::mem::replace(&mut self.subject, Subject::Tool),
+            binding: None,
+            scope: self.scope.take(),
+            waiting: std::mem::take(&mut self.waiting),
+            task: None,
+            head_sent: true,
             registration: self.registration.take(),
+            session: self.session,
             outlives_client: false,
         };
         self.endpoint.unattended.adopt(tool, attend(rest, tool));
@@ -109,67 +296,14 @@ impl Drop for Call {
 async fn attend(mut call: Call, tool: &'static str) {
     loop {
         match call.next().await {
-            Said::Report(_) => {}
-            Said::Answer(_) => {
+            // Who is gone can not be asked: the call waits for as long as its limit lets it.
+            Said::Report(_) | Said::Question(_) | Said::CloseStream(_) => {}
+            Said::Answer { .. } => {
                 return tracing::info!(target: "mcp_runtime::tool", tool, "call ended; its client had gone, nobody reads the answer");
             }
             Said::Cancelled => {
                 return tracing::info!(target: "mcp_runtime::tool", tool, "call cancelled; its client had gone before");
             }
         }
-    }
-}
-
-/// Work that goes on without a client.
-#[derive(Debug)]
-pub(crate) struct Unattended {
-    tasks: TaskTracker,
-    /// A client must hold a connection for each call; without this bound, one that leaves would hold calls for nothing.
-    places: Arc<Semaphore>,
-    /// Cancelled when the server waits for them no longer.
-    abandoned: CancellationToken,
-}
-
-impl Unattended {
-    pub(super) fn new(most: usize) -> Self {
-        Self { tasks: TaskTracker::new(), places: Arc::new(Semaphore::new(most)), abandoned: CancellationToken::new() }
-    }
-
-    pub(super) fn adopt(&self, tool: &'static str, work: impl Future<Output = ()> + Send + 'static) {
-        // Without a runtime nothing could drive it on.
-        let Ok(runtime) = Handle::try_current() else { return };
-        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
-            return tracing::warn!(target: "mcp_runtime::tool", tool, "call cancelled: its client is gone, and too many others go on without theirs");
-        };
-        tracing::debug!(target: "mcp_runtime::tool", tool, "the client is gone; the call goes on");
-        let abandoned = self.abandoned.clone();
-        let attended = async move {
-            let _place = place;
-            tokio::select! {
-                () = work => {}
-                () = abandoned.cancelled() => {
-                    tracing::warn!(target: "mcp_runtime::tool", tool, "call without a client dropped: the server stops");
-                }
-            }
-        };
-        self.tasks.spawn_on(attended, &runtime);
-    }
-
-    /// Waits until the last of them has ended.
-    pub(crate) async fn ended(&self) {
-        self.tasks.close();
-        self.tasks.wait().await;
-    }
-
-    /// Drops those that still run, and all that come later.
-    pub(crate) fn abandon(&self) -> usize {
-        let left = self.tasks.len();
-        self.abandoned.cancel();
-        left
-    }
-
-    /// Abandons them when it is dropped.
-    pub(crate) fn guard(&self) -> DropGuard {
-        self.abandoned.clone().drop_guard()
     }
 }

@@ -1,12 +1,13 @@
 //! What brought a message, and what is known from that alone.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use http::{Extensions, HeaderMap};
 use mcp_auth::Principal;
 
 use super::in_flight::Scope;
-use crate::call::LogLevel;
+use crate::call::{LogLevel, random_name};
+use crate::notify::Listener;
 use crate::protocol::legacy::Client;
 
 /// What a transport knows of a request beside its body.
@@ -15,6 +16,8 @@ pub(crate) struct Head {
     pub(crate) carrier: Carrier,
     pub(crate) extensions: Extensions,
     pub(crate) principal: Option<Principal>,
+    /// Does the client take events, so that it can be asked and told while a call runs?
+    pub(crate) streams: bool,
 }
 
 /// What brought the message.
@@ -26,9 +29,20 @@ pub(crate) enum Carrier {
     Pipe(Arc<Pipe>),
 }
 
-/// What a pipe remembers: the handshake of the legacy client at its other end, if there is one.
-#[derive(Debug, Default)]
-pub(crate) struct Pipe(Mutex<Opened>);
+/// What a pipe remembers: the handshake of the legacy client at its other end, if there is one, and what that client hears.
+#[derive(Debug)]
+pub(crate) struct Pipe {
+    /// Tells it from all others.
+    name: String,
+    opened: Mutex<Opened>,
+    pub(super) listener: OnceLock<Arc<Listener>>,
+}
+
+impl Default for Pipe {
+    fn default() -> Self {
+        Self { name: random_name(), opened: Mutex::default(), listener: OnceLock::new() }
+    }
+}
 
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Opened {
@@ -37,16 +51,25 @@ pub(super) struct Opened {
 }
 
 impl Pipe {
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Did a legacy client open it?
+    pub(super) fn is_opened(&self) -> bool {
+        self.opened().client.is_some()
+    }
+
     pub(super) fn opened(&self) -> Opened {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.opened.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn open(&self, client: Client) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Opened { client: Some(client), log_level: None };
+        *self.opened.lock().unwrap_or_else(PoisonError::into_inner) = Opened { client: Some(client), log_level: None };
     }
 
     pub(super) fn set_log_level(&self, level: LogLevel) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).log_level = Some(level);
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner).log_level = Some(level);
     }
 }
 

@@ -1,12 +1,17 @@
 //! Clients that open with `initialize`: how they are known again, and what only they have.
 
+use std::sync::Arc;
+
 use http::{HeaderMap, StatusCode};
 use mcp_auth::Principal;
 
 use super::carrier::{Carrier, Head};
 use super::in_flight::Scope;
-use super::{Endpoint, Reply, Terms, busy, internal, ok};
+use super::later::Opening as Stream;
+use super::listen::MOST_SUBSCRIPTIONS;
+use super::{Endpoint, Listening, Reply, Terms, busy, internal, ok};
 use crate::call::{Capabilities, LogLevel};
+use crate::notify::{Interests, Listener};
 use crate::protocol::legacy::{Client, Opening, no_session, read};
 use crate::protocol::{Code, Era, Incoming, Message, Refusal, Renderer, Wire, session_id, wire_of};
 use crate::session::{Full, Session, Sessions};
@@ -67,7 +72,7 @@ impl Endpoint {
             Carrier::Http(_) => Opening::Session { named: peer.named },
             Carrier::Pipe(_) => Opening::Handshake,
         };
-        Ok((terms, read(message, peer.client, opening, self.offer, peer.log_level)?))
+        Ok((terms, read(message, peer.client, opening, &self.offer, peer.log_level)?))
     }
 
     /// As a client that did not open, since it is about to: who opens anew is not held to what it opened before.
@@ -103,6 +108,63 @@ impl Endpoint {
         Ok(ok(Renderer::empty(id)))
     }
 
+    /// A client over a pipe hears of changes without having to ask; from now on. Over HTTP it opens a stream.
+    pub(super) fn initialized(self: &Arc<Self>, head: &Head) -> Reply {
+        let Carrier::Pipe(pipe) = &head.carrier else { return Reply::Accepted };
+        let hears = self.offer.list_changes || self.offer.resource_updates;
+        if !hears || pipe.opened().client.is_none() || pipe.listener.get().is_some() {
+            return Reply::Accepted;
+        }
+        let Some(place) = self.ears.take(head.principal.as_ref(), self.bounds.max_streams) else { return Reply::Accepted };
+        let all = self.offer.list_changes;
+        let interests = Interests { tools: all, prompts: all, resources: all, ..Interests::default() };
+        let listener = Arc::clone(pipe.listener.get_or_init(|| Arc::new(Listener::new(interests))));
+        self.notifier.hub().listen(&listener);
+        let listening = Listening {
+            listener,
+            endpoint: Arc::clone(self),
+            id: None,
+            acknowledgement: None,
+            until: None,
+            registration: None,
+            _place: place,
+        };
+        Reply::Listen(Stream::new(std::future::ready(Ok(listening))))
+    }
+
+    /// `resources/subscribe`: of what the caller may read.
+    pub(super) fn subscribe_to(&self, head: &Head, terms: Terms, id: &str, uri: &str) -> Result<Reply, Refusal> {
+        let principal = head.principal.as_ref();
+        if !self.may_read(uri, principal) {
+            return Err(Refusal::no_such_resource(uri, terms.era));
+        }
+        match (&head.carrier, &terms.session) {
+            (Carrier::Pipe(pipe), _) => {
+                let hears = pipe.listener.get().is_some_and(|listener| listener.subscribe(uri, MOST_SUBSCRIPTIONS));
+                if !hears {
+                    return Err(Refusal::params("Send notifications/initialized before, and not too many subscriptions"));
+                }
+            }
+            (Carrier::Http(_), Some(session)) => self.subscribe(session, uri, principal)?,
+            (Carrier::Http(_), None) => return Err(Refusal::unknown_method("resources/subscribe")),
+        }
+        Ok(ok(Renderer::empty(id)))
+    }
+
+    /// `resources/unsubscribe`; of what was never subscribed to as well.
+    pub(super) fn unsubscribe_from(&self, head: &Head, terms: Terms, id: &str, uri: &str) -> Result<Reply, Refusal> {
+        match (&head.carrier, &terms.session) {
+            (Carrier::Pipe(pipe), _) => {
+                if let Some(listener) = pipe.listener.get() {
+                    listener.unsubscribe(uri);
+                }
+            }
+            (Carrier::Http(_), Some(session)) => self.unsubscribe(session, uri),
+            (Carrier::Http(_), None) => return Err(Refusal::unknown_method("resources/unsubscribe")),
+        }
+        Ok(ok(Renderer::empty(id)))
+    }
+
     /// Do legacy clients get sessions?
     pub(crate) fn has_sessions(&self) -> bool {
         matches!(self.legacy, Legacy::Sessions(_))
@@ -114,16 +176,25 @@ impl Endpoint {
     }
 
     /// Ends the session that a legacy client names, and the calls in it.
-    pub(crate) fn end_session(&self, headers: &HeaderMap, principal: Option<&Principal>) -> Result<(), Refusal> {
-        wire_of(headers).map_err(Refusal::without_modern_code)?;
+    pub(crate) fn end_session(self: &Arc<Self>, headers: &HeaderMap, principal: Option<&Principal>) -> Result<(), Refusal> {
         let Legacy::Sessions(sessions) = &self.legacy else { return Err(no_session()) };
-        let session = find(sessions, headers, principal)?.ok_or_else(no_session)?;
+        let session = self.session_of(headers, principal)?.ok_or_else(no_session)?;
         sessions.end(&session).map_err(|Full| {
             tracing::warn!(target: "mcp_runtime::server", "no room to remember another ended session");
             busy()
         })?;
         self.in_flight.cancel_all(Scope::Session(session.key));
+        self.forget_session(&session);
         Ok(())
+    }
+
+    /// The session that a legacy client names.
+    pub(super) fn session_of(&self, headers: &HeaderMap, principal: Option<&Principal>) -> Result<Option<Session>, Refusal> {
+        wire_of(headers).map_err(Refusal::without_modern_code)?;
+        match &self.legacy {
+            Legacy::Sessions(sessions) => find(sessions, headers, principal),
+            Legacy::Sessionless | Legacy::Refused => Ok(None),
+        }
     }
 
     /// Was the session ended since the message was read?

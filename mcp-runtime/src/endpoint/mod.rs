@@ -1,18 +1,24 @@
 //! One request's way from bytes to an answer, the same for every transport.
 
 mod batch;
+mod begin;
 mod bounds;
 mod call;
 mod carrier;
+mod ears;
 mod in_flight;
+mod later;
 mod legacy;
+mod listen;
 mod origins;
+mod rounds;
+mod tasks;
+mod unattended;
 
 use std::sync::Arc;
 
-use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
-use http::{HeaderMap, StatusCode};
-use mcp_auth::{Auth, Challenge, ChallengeError, Principal};
+use http::StatusCode;
+use mcp_auth::{Auth, Challenge};
 use tokio::sync::{Semaphore, SemaphorePermit, TryAcquireError};
 use tokio_util::sync::CancellationToken;
 
@@ -20,17 +26,24 @@ pub(crate) use self::legacy::Legacy;
 use crate::session::Session;
 pub(crate) use batch::Batch;
 pub(crate) use bounds::Bounds;
-pub(crate) use call::{Call, Said, Unattended};
+pub(crate) use call::{Call, Said};
 pub(crate) use carrier::{Carrier, Head, Pipe};
+pub(crate) use ears::{Resumed, SessionEars};
 use in_flight::{InFlight, Scope};
+pub(crate) use later::{Later, Opening};
+use listen::Ears;
+pub(crate) use listen::{Listening, Word};
 pub(crate) use origins::{Origins, PublicUrl};
+pub(crate) use rounds::Rounds;
+pub(crate) use tasks::Tasks;
+pub(crate) use unattended::Unattended;
 
-use crate::call::{CallState, Context, RawArguments, RequestMeta, Running, States, ToolResult};
-use crate::catalog::{BadCursor, Catalog, Entry};
+use crate::call::States;
+use crate::catalog::{BadCursor, Live, Paging};
+use crate::notify::Notifier;
 use crate::protocol::legacy::{Client, refuse};
-use crate::protocol::{
-    Code, Era, Incoming, Message, Method, Offer, Refusal, Renderer, SESSION_ID, Wire, check_parameters, classify, modern,
-};
+use crate::protocol::{Code, Era, Incoming, Message, Method, Offer, Outcome, Refusal, Renderer, Wire, classify, modern};
+use crate::streams::{Recorder, Streams};
 
 const KIB: usize = 1024;
 const SMALL_BODY: usize = 64 * KIB;
@@ -40,11 +53,19 @@ const SMALL_BODY: usize = 64 * KIB;
 pub(crate) struct Endpoint {
     /// Where it is, as clients write it.
     pub(crate) path: String,
-    catalog: Catalog,
+    pub(crate) catalog: Live,
+    /// `None` for one page with everything.
+    paging: Option<Paging>,
     states: Arc<States>,
     renderer: Renderer,
-    offer: Offer,
+    pub(crate) offer: Offer,
     legacy: Legacy,
+    rounds: Rounds,
+    pub(crate) notifier: Notifier,
+    ears: Arc<Ears>,
+    session_ears: SessionEars,
+    streams: Arc<Streams>,
+    pub(crate) tasks: Tasks,
     calls: Arc<Semaphore>,
     in_flight: Arc<InFlight>,
     pub(crate) unattended: Unattended,
@@ -66,6 +87,7 @@ pub(crate) struct Access {
 
 /// What a transport has to send.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "it is moved once, and a box for each call would cost more")]
 pub(crate) enum Reply {
     /// A notification was accepted.
     Accepted,
@@ -82,9 +104,13 @@ pub(crate) enum Reply {
         challenge: Challenge,
         body: Vec<u8>,
     },
-    /// A tool is at work.
+    /// A function of the user is at work.
     Call(Call),
     Batch(Batch),
+    /// Something else is looked up first.
+    Later(Later),
+    /// The client will listen.
+    Listen(Opening),
 }
 
 /// In whose terms a message is answered.
@@ -100,25 +126,39 @@ struct Terms {
 #[derive(Debug)]
 pub(crate) struct Parts {
     pub(crate) path: String,
-    pub(crate) catalog: Catalog,
+    pub(crate) catalog: Live,
+    pub(crate) paging: Option<Paging>,
     pub(crate) states: States,
     pub(crate) renderer: Renderer,
     pub(crate) offer: Offer,
     pub(crate) legacy: Legacy,
+    pub(crate) rounds: Rounds,
+    pub(crate) notifier: Notifier,
+    pub(crate) session_ears: SessionEars,
+    pub(crate) streams: Streams,
+    pub(crate) tasks: Tasks,
     pub(crate) access: Access,
     pub(crate) bounds: Bounds,
 }
 
 impl Endpoint {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { path, catalog, states, renderer, offer, legacy, access, bounds } = parts;
+        let Parts { path, catalog, paging, states, renderer, offer, legacy, rounds, .. } = parts;
+        let Parts { notifier, session_ears, streams, tasks, access, bounds, .. } = parts;
         Self {
             path,
             catalog,
+            paging,
             states: Arc::new(states),
             renderer,
             offer,
             legacy,
+            rounds,
+            notifier,
+            ears: Arc::default(),
+            session_ears,
+            streams: Arc::new(streams),
+            tasks,
             calls: Arc::new(Semaphore::new(bounds.max_concurrent_calls)),
             in_flight: Arc::default(),
             unattended: Unattended::new(bounds.max_unattended_calls),
@@ -129,8 +169,18 @@ impl Endpoint {
         }
     }
 
-    pub(crate) fn catalog(&self) -> &Catalog {
-        &self.catalog
+    pub(crate) fn streams(&self) -> &Arc<Streams> {
+        &self.streams
+    }
+
+    /// Where a stream of this session is written down.
+    pub(crate) fn record(&self, session: &Session) -> Option<Recorder> {
+        self.has_sessions().then(|| self.streams.record(&session.key))
+    }
+
+    /// May caches give one caller's answer to another? Never where callers must be known.
+    fn may_be_public(&self) -> bool {
+        self.access.auth.is_none()
     }
 
     /// Room for a body of up to so many bytes, unless all is taken. Small bodies need none: connections are bounded.
@@ -164,13 +214,18 @@ impl Endpoint {
         let modern = Terms { era: Era::V2026_07_28, scope: head.carrier.scope(), session: None };
         let named = match wire {
             // On a pipe there is nobody to refuse it to: an error would answer an answer.
-            _ if modern.scope.is_some() && matches!(message, Incoming::Response) => return Ok((modern, Message::Ignored)),
             Wire::Modern => {
-                let message = modern::read(message, head.carrier.headers(), self.offer)?;
+                let message = modern::read(message, head.carrier.headers(), &self.offer)?;
                 return Ok((modern, message));
             }
             Wire::Legacy(named) => named,
         };
+        if let (Incoming::Response { .. }, Carrier::Pipe(pipe)) = (&message, &head.carrier)
+            && !pipe.is_opened()
+        {
+            // Nobody was asked anything, and on a pipe there is nobody to refuse it to: an error would answer an answer.
+            return Ok((modern, Message::Ignored));
+        }
         if matches!(self.legacy, Legacy::Refused) {
             return Ok((modern, refuse(message)?));
         }
@@ -191,106 +246,57 @@ impl Endpoint {
                 }
                 return Ok(Reply::Accepted);
             }
+            Message::Answered { id, outcome } => {
+                self.answered(&head, terms, id, outcome);
+                return Ok(Reply::Accepted);
+            }
+            Message::Initialized => return Ok(self.initialized(&head)),
             Message::Ignored => return Ok(Reply::Accepted),
         };
+        let in_terms = |refusal: Refusal| refusal.in_era(terms.era).with_id(Some(id));
         match method {
             Method::Discover => Ok(ok(self.renderer.discover(id))),
             Method::Initialize { era, capabilities } => self.open(&head, id, Client { era, capabilities }),
             Method::Ping => Ok(ok(Renderer::empty(id))),
             Method::SetLogLevel(level) => self.set_log_level(&head, terms, id, level),
-            Method::ListTools { cursor } => match self.catalog.list(terms.era, head.principal.as_ref(), cursor.as_deref()) {
-                Ok(page) => Ok(ok(self.renderer.tools(id, terms.era, &page))),
-                Err(BadCursor) => {
-                    let refusal = Refusal::params("Unknown cursor; begin the list again, without one");
-                    Err(refusal.in_era(terms.era).with_id(Some(id)))
+            Method::List { kind, cursor } => {
+                let catalog = self.catalog.current();
+                match catalog.list(kind, self.paging.as_ref(), terms.era, head.principal.as_ref(), cursor.as_deref()) {
+                    Ok(page) => Ok(ok(self.renderer.list(id, terms.era, &page))),
+                    Err(BadCursor) => Err(in_terms(Refusal::params("Unknown cursor; begin the list again, without one"))),
                 }
-            },
-            Method::CallTool { name, arguments } => {
-                self.call(head, terms, id, &name, arguments, meta).map_err(|refusal| refusal.in_era(terms.era).with_id(Some(id)))
             }
+            Method::Call { target, retry } => self.call(head, terms, id, &target, retry.as_deref(), meta).map_err(in_terms),
+            Method::Complete(completing) => self.complete(head, terms, id, &completing, meta).map_err(in_terms),
+            Method::Extension { method, params } => self.extension(head, terms, id, &method, params, meta).map_err(in_terms),
+            Method::Subscribe { uri } => self.subscribe_to(&head, terms, id, &uri).map_err(in_terms),
+            Method::Unsubscribe { uri } => self.unsubscribe_from(&head, terms, id, &uri).map_err(in_terms),
+            Method::Listen(filter) => self.begin_to_listen(head, terms, id, *filter, &meta).map_err(in_terms),
+            Method::GetTask { id: task } => Ok(Reply::Later(self.get_task(id, task.into_owned(), head.principal))),
+            Method::UpdateTask { id: task, responses } => {
+                Ok(Reply::Later(self.update_task(id, task.into_owned(), responses, head.principal)))
+            }
+            Method::CancelTask { id: task } => Ok(Reply::Later(self.cancel_task(id, task.into_owned(), head.principal))),
         }
     }
 
-    fn call(
-        self: &Arc<Self>,
-        head: Head,
-        terms: Terms,
-        id: &str,
-        name: &str,
-        arguments: Option<&str>,
-        mut meta: RequestMeta,
-    ) -> Result<Reply, Refusal> {
-        let Some(entry) = self.catalog.find(name, head.principal.as_ref()) else {
-            return Err(self.unknown_tool(name, head.principal.as_ref()));
+    /// A client answers a question, which may have been asked elsewhere.
+    fn answered(&self, head: &Head, terms: Terms, id: &str, outcome: Outcome<'_>) {
+        let (Some(scope), Ok(id)) = (self.scope_of(head, terms), serde_json::from_str::<String>(id)) else { return };
+        let (answer, is_error) = match outcome {
+            Outcome::Result(text) => (text, false),
+            Outcome::Error(text) => (text, true),
         };
-        if let Some(headers) = head.carrier.headers()
-            && !terms.era.is_legacy()
-        {
-            check_parameters(headers, &entry.headers, arguments)?;
-        }
-        if let Some(reply) = forbidden(entry, head.principal.as_ref(), id) {
-            return Ok(reply);
-        }
-        let definition = entry.definition;
-        let missing: Vec<_> =
-            definition.requires.iter().copied().filter(|capability| !meta.capabilities.contains(*capability)).collect();
-        if !missing.is_empty() {
-            let refusal = Refusal::missing_capabilities(definition.name, &missing);
-            if !terms.era.is_legacy() {
-                return Err(refusal);
-            }
-            // The legacy eras have no code for it, but their models read what a tool answers.
-            return Ok(ok(self.renderer.tool_result(id, terms.era, &ToolResult::error(refusal.message))));
-        }
-        if self.shutdown.is_cancelled() {
-            return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, Code::InternalError, "The server is stopping"));
-        }
-        let Ok(slot) = Arc::clone(&self.calls).try_acquire_owned() else {
-            tracing::warn!(target: "mcp_runtime::server", limit = self.bounds.max_concurrent_calls, "too many calls at once");
-            return Err(busy());
-        };
-        let (headers, over_http) = match head.carrier {
-            Carrier::Http(mut headers) => {
-                if terms.session.is_some() {
-                    headers.remove(&SESSION_ID);
-                }
-                (without_credentials(headers), true)
-            }
-            Carrier::Pipe(_) => (HeaderMap::new(), false),
-        };
-        meta.log_level = meta.log_level.filter(|_| self.offer.logging);
-        let context = Context::new(CallState {
-            tool: definition.name,
-            states: Arc::clone(&self.states),
-            principal: head.principal,
-            headers,
-            extensions: head.extensions,
-            meta,
-            _slot: Some(slot),
-        });
-        let arguments = RawArguments::new(definition.name, arguments, &entry.enforced);
-        let running = Running::start(context, entry.limits, |context| (definition.call)(context, arguments));
-        let id = Arc::from(id);
-        let registration = terms.scope.map(|scope| self.in_flight.register(scope, Arc::clone(&id)));
-        if let Some(registration) = &registration
-            && self.has_ended(terms.session)
-        {
-            // Its session ended before it could be found there.
-            registration.cancelled.cancel();
-        }
-        Ok(Reply::Call(Call {
-            running: Some(running),
-            registration,
-            id,
-            era: terms.era,
-            outlives_client: over_http && terms.era.is_legacy(),
-            endpoint: Arc::clone(self),
-        }))
+        self.notifier.hub().answer(&scope, &id, answer, is_error);
     }
 
-    fn unknown_tool(&self, name: &str, principal: Option<&Principal>) -> Refusal {
-        let meant = self.catalog.closest(name, principal).map(|name| format!("; did you mean {name}?")).unwrap_or_default();
-        Refusal::params(format!("No tool named {}{meant}", crate::protocol::printable(name)))
+    /// Whom questions to this client belong to, where it can be asked while a function runs.
+    fn scope_of(&self, head: &Head, terms: Terms) -> Option<Box<str>> {
+        match (&head.carrier, terms.session) {
+            (Carrier::Pipe(pipe), _) => Some(pipe.name().into()),
+            (Carrier::Http(_), Some(session)) => Some(crate::call::hex(&session.key).into()),
+            (Carrier::Http(_), None) => None,
+        }
     }
 }
 
@@ -313,31 +319,4 @@ fn ok(body: Vec<u8>) -> Reply {
 fn refused(refusal: &Refusal) -> Reply {
     tracing::debug!(target: "mcp_runtime::server", status = refusal.status.as_u16(), code = refusal.code.number(), reason = refusal.message.as_str(), "request refused");
     Reply::Json { status: refusal.status, body: refusal.to_json() }
-}
-
-/// Decided before the head of an answer is sent: only then can a client be asked for more rights.
-fn forbidden(entry: &Entry, principal: Option<&Principal>, id: &str) -> Option<Reply> {
-    let definition = entry.definition;
-    let unknown = principal.is_none() && entry.needs_principal;
-    if !unknown && !entry.lacks_scopes(principal) {
-        return None;
-    }
-    // All that the operation needs, at once.
-    let challenge = Challenge::new().scope(definition.scopes.iter().copied());
-    let (challenge, message) = if principal.is_none() {
-        (challenge, format!("{} needs a signed-in caller", definition.name))
-    } else {
-        let message = format!("{} needs the scopes {}", definition.name, definition.scopes.join(" "));
-        (challenge.error(ChallengeError::InsufficientScope, message.as_str()), message)
-    };
-    let refusal = Refusal::new(challenge.status(), Code::InvalidRequest, message).with_id(Some(id));
-    Some(Reply::Challenge { body: refusal.to_json(), challenge })
-}
-
-/// What proved the caller's identity is not for handlers: a token passed on is a token leaked.
-fn without_credentials(mut headers: HeaderMap) -> HeaderMap {
-    for name in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION] {
-        headers.remove(name);
-    }
-    headers
 }

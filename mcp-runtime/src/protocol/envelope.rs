@@ -41,8 +41,9 @@ pub(crate) struct Envelope<'a> {
     pub(crate) id: Option<&'a RawValue>,
     pub(crate) method: Option<Text<'a>>,
     pub(crate) params: Option<Object<Params<'a>>>,
-    /// It has a `result` or an `error`: somebody's answer.
-    pub(crate) is_response: bool,
+    /// With one of these it is somebody's answer.
+    pub(crate) result: Option<&'a RawValue>,
+    pub(crate) error: Option<&'a RawValue>,
 }
 
 /// The members of `params` that any method of this server reads.
@@ -53,18 +54,48 @@ pub(crate) struct Params<'a> {
     pub(crate) arguments: Option<&'a RawValue>,
     pub(crate) cursor: Option<Text<'a>>,
     /// Apart, since other messages should not carry the room for it.
-    pub(crate) lifecycle: Option<Box<Lifecycle<'a>>>,
+    pub(crate) rare: Option<Box<Rare<'a>>>,
 }
 
-/// The parameters of `initialize`, `notifications/cancelled` and `logging/setLevel`.
+/// What few messages have among their parameters.
 #[derive(Debug, Default)]
-pub(crate) struct Lifecycle<'a> {
+pub(crate) struct Rare<'a> {
+    pub(crate) uri: Option<Text<'a>>,
+    pub(crate) task_id: Option<Text<'a>>,
+    pub(crate) input_responses: Option<&'a RawValue>,
+    pub(crate) request_state: Option<Text<'a>>,
+    /// What `completion/complete` is about.
+    pub(crate) reference: Option<Object<Reference<'a>>>,
+    pub(crate) argument: Option<Object<CompletedArgument<'a>>>,
+    pub(crate) context: Option<Object<CompletionContext<'a>>>,
+    /// What `subscriptions/listen` asks for.
+    pub(crate) notifications: Option<&'a RawValue>,
+    // Of `initialize`, `notifications/cancelled` and `logging/setLevel`.
     pub(crate) protocol_version: Option<Text<'a>>,
-    pub(crate) capabilities: Option<Object<DeclaredCapabilities>>,
+    pub(crate) capabilities: Option<Object<DeclaredCapabilities<'a>>>,
     pub(crate) client_info: Option<Object<Implementation<'a>>>,
     pub(crate) request_id: Option<&'a RawValue>,
     pub(crate) reason: Option<Text<'a>>,
     pub(crate) level: Option<Text<'a>>,
+}
+
+/// `ref/prompt` with a name, or `ref/resource` with a URI.
+#[derive(Debug, Default)]
+pub(crate) struct Reference<'a> {
+    pub(crate) kind: Option<Text<'a>>,
+    pub(crate) name: Option<Text<'a>>,
+    pub(crate) uri: Option<Text<'a>>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct CompletedArgument<'a> {
+    pub(crate) name: Option<Text<'a>>,
+    pub(crate) value: Option<Text<'a>>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct CompletionContext<'a> {
+    pub(crate) arguments: Option<&'a RawValue>,
 }
 
 #[derive(Debug, Default)]
@@ -76,14 +107,23 @@ pub(crate) struct Implementation<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Meta<'a> {
     pub(crate) protocol_version: Option<Text<'a>>,
-    pub(crate) capabilities: Option<Object<DeclaredCapabilities>>,
+    pub(crate) capabilities: Option<Object<DeclaredCapabilities<'a>>>,
     pub(crate) client_info: Option<Object<Unread>>,
     pub(crate) log_level: Option<Text<'a>>,
     pub(crate) progress_token: Option<&'a RawValue>,
+    /// What is not the protocol's own. The keys are as they came; no key is there twice.
+    pub(crate) others: Vec<(Cow<'a, str>, &'a RawValue)>,
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct DeclaredCapabilities(pub(crate) Capabilities);
+pub(crate) struct DeclaredCapabilities<'a> {
+    pub(crate) set: Capabilities,
+    /// The settings of extensions, as an object.
+    pub(crate) extensions: Option<&'a RawValue>,
+}
+
+#[derive(Debug, Default)]
+struct Extensions(Capabilities);
 
 #[derive(Debug, Default)]
 struct Elicitation {
@@ -98,6 +138,9 @@ pub(crate) struct Unread;
 trait Members<'a>: Default {
     fn member<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error>;
 }
+
+/// So many members of a `_meta` that are not the protocol's are kept.
+const MOST_OTHERS: usize = 32;
 
 /// Readers of one copy and of the other would disagree about the message.
 fn once<'a, A: MapAccess<'a>, T: Deserialize<'a>>(slot: &mut Option<T>, map: &mut A) -> Result<(), A::Error> {
@@ -119,10 +162,8 @@ impl<'a> Members<'a> for Envelope<'a> {
             "id" => once(&mut self.id, map),
             "method" => once(&mut self.method, map),
             "params" => once(&mut self.params, map),
-            "result" | "error" => {
-                self.is_response = true;
-                skip(map)
-            }
+            "result" => once(&mut self.result, map),
+            "error" => once(&mut self.error, map),
             _ => skip(map),
         }
     }
@@ -135,14 +176,77 @@ impl<'a> Members<'a> for Params<'a> {
             "name" => once(&mut self.name, map),
             "arguments" => once(&mut self.arguments, map),
             "cursor" => once(&mut self.cursor, map),
-            "protocolVersion" => once(&mut self.lifecycle.get_or_insert_default().protocol_version, map),
-            "capabilities" => once(&mut self.lifecycle.get_or_insert_default().capabilities, map),
-            "clientInfo" => once(&mut self.lifecycle.get_or_insert_default().client_info, map),
-            "requestId" => once(&mut self.lifecycle.get_or_insert_default().request_id, map),
-            "reason" => once(&mut self.lifecycle.get_or_insert_default().reason, map),
-            "level" => once(&mut self.lifecycle.get_or_insert_default().level, map),
+            _ if Rare::KEYS.contains(&key) => self.rare.get_or_insert_default().member(key, map),
             _ => skip(map),
         }
+    }
+}
+
+impl Rare<'_> {
+    const KEYS: [&'static str; 14] = [
+        "uri",
+        "taskId",
+        "inputResponses",
+        "requestState",
+        "ref",
+        "argument",
+        "context",
+        "notifications",
+        "protocolVersion",
+        "capabilities",
+        "clientInfo",
+        "requestId",
+        "reason",
+        "level",
+    ];
+}
+
+impl<'a> Members<'a> for Rare<'a> {
+    fn member<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        match key {
+            "uri" => once(&mut self.uri, map),
+            "taskId" => once(&mut self.task_id, map),
+            "inputResponses" => once(&mut self.input_responses, map),
+            "requestState" => once(&mut self.request_state, map),
+            "ref" => once(&mut self.reference, map),
+            "argument" => once(&mut self.argument, map),
+            "context" => once(&mut self.context, map),
+            "notifications" => once(&mut self.notifications, map),
+            "protocolVersion" => once(&mut self.protocol_version, map),
+            "capabilities" => once(&mut self.capabilities, map),
+            "clientInfo" => once(&mut self.client_info, map),
+            "requestId" => once(&mut self.request_id, map),
+            "reason" => once(&mut self.reason, map),
+            "level" => once(&mut self.level, map),
+            _ => skip(map),
+        }
+    }
+}
+
+impl<'a> Members<'a> for Reference<'a> {
+    fn member<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        match key {
+            "type" => once(&mut self.kind, map),
+            "name" => once(&mut self.name, map),
+            "uri" => once(&mut self.uri, map),
+            _ => skip(map),
+        }
+    }
+}
+
+impl<'a> Members<'a> for CompletedArgument<'a> {
+    fn member<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        match key {
+            "name" => once(&mut self.name, map),
+            "value" => once(&mut self.value, map),
+            _ => skip(map),
+        }
+    }
+}
+
+impl<'a> Members<'a> for CompletionContext<'a> {
+    fn member<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        if key == "arguments" { once(&mut self.arguments, map) } else { skip(map) }
     }
 }
 
@@ -164,37 +268,67 @@ impl<'a> Members<'a> for Meta<'a> {
             super::key::CLIENT_INFO => once(&mut self.client_info, map),
             super::key::LOG_LEVEL => once(&mut self.log_level, map),
             "progressToken" => once(&mut self.progress_token, map),
-            _ => skip(map),
+            // Beyond a number that no client comes near, the time to compare them would grow.
+            _ if self.others.len() >= MOST_OTHERS => skip(map),
+            other => {
+                if self.others.iter().any(|(known, _)| known == other) {
+                    return Err(A::Error::custom("a member is given twice"));
+                }
+                self.others.push((Cow::Owned(other.to_owned()), map.next_value()?));
+                Ok(())
+            }
         }
     }
 }
 
-impl<'a> Members<'a> for DeclaredCapabilities {
+impl<'a> Members<'a> for DeclaredCapabilities<'a> {
     fn member<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
         match key {
             "elicitation" => {
                 if let Object::Is(modes) = map.next_value::<Object<Elicitation>>()? {
                     // `{}` is how clients said "by form" before there were two modes.
                     if modes.form || !modes.url {
-                        self.0.insert(Capability::Elicitation);
+                        self.set.insert(Capability::Elicitation);
                     }
                     if modes.url {
-                        self.0.insert(Capability::ElicitationUrl);
+                        self.set.insert(Capability::ElicitationUrl);
                     }
                 }
                 Ok(())
             }
             "sampling" => self.declared(Capability::Sampling, map),
             "roots" => self.declared(Capability::Roots, map),
+            "extensions" => {
+                let settings = map.next_value::<&'a RawValue>()?;
+                if let Ok(Object::Is(Extensions(known))) = serde_json::from_str(settings.get()) {
+                    self.set.insert_all(known);
+                    self.extensions = Some(settings);
+                }
+                Ok(())
+            }
             _ => skip(map),
         }
     }
 }
 
-impl DeclaredCapabilities {
-    fn declared<'a, A: MapAccess<'a>>(&mut self, capability: Capability, map: &mut A) -> Result<(), A::Error> {
+impl<'a> DeclaredCapabilities<'a> {
+    fn declared<A: MapAccess<'a>>(&mut self, capability: Capability, map: &mut A) -> Result<(), A::Error> {
         if let Object::Is(Unread) = map.next_value()? {
-            self.0.insert(capability);
+            self.set.insert(capability);
+        }
+        Ok(())
+    }
+}
+
+impl<'a> Members<'a> for Extensions {
+    fn member<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        let known = match key {
+            super::key::TASKS => Capability::Tasks,
+            super::key::UI => Capability::Ui,
+            _ => return skip(map),
+        };
+        if let Object::Is(Unread) = map.next_value()? {
+            self.0.insert(known);
         }
         Ok(())
     }
@@ -379,7 +513,7 @@ mod tests {
     #[test]
     fn elicitation_without_modes_means_by_form() {
         let declared = |text: &'static str| match serde_json::from_str(text).expect("JSON") {
-            Object::<DeclaredCapabilities>::Is(DeclaredCapabilities(set)) => {
+            Object::<DeclaredCapabilities<'_>>::Is(DeclaredCapabilities { set, .. }) => {
                 (set.contains(Capability::Elicitation), set.contains(Capability::ElicitationUrl))
             }
             Object::Other => panic!("an object"),

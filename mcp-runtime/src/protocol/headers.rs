@@ -15,6 +15,7 @@ pub(crate) static PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-pr
 pub(crate) static METHOD: HeaderName = HeaderName::from_static("mcp-method");
 pub(crate) static NAME: HeaderName = HeaderName::from_static("mcp-name");
 pub(crate) static SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
+static LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// The one value of a header, without surrounding white space.
 pub(crate) fn single<'h>(headers: &'h HeaderMap, name: &HeaderName, display: &str) -> Result<Option<&'h str>, Refusal> {
@@ -32,6 +33,11 @@ pub(crate) fn single<'h>(headers: &'h HeaderMap, name: &HeaderName, display: &st
 /// The session that a legacy client names.
 pub(crate) fn session_id(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
     single(headers, &SESSION_ID, "Mcp-Session-Id").map_err(Refusal::without_modern_code)
+}
+
+/// The event that a legacy client saw last.
+pub(crate) fn last_event_id(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
+    single(headers, &LAST_EVENT_ID, "Last-Event-ID").map_err(Refusal::without_modern_code)
 }
 
 /// Takes the Base64 sentinel off: `=?base64?…?=`, both ends there and not the same question mark.

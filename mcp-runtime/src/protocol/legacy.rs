@@ -2,10 +2,12 @@
 //!
 //! No header is compared with the body here: clients of these revisions do not know the headers that repeat it.
 
+use std::borrow::Cow;
+
 use serde_json::json;
 
-use super::envelope::{Implementation, Lifecycle, Meta, Object, Text};
-use super::message::progress_token;
+use super::envelope::{Implementation, Meta, Object, Rare, Text};
+use super::message::{Kind, others, progress_token, raw_params};
 use super::{Code, Era, Incoming, Message, Method, Offer, Refusal, modern};
 use crate::call::{Capabilities, Capability, LogLevel, RequestMeta};
 
@@ -50,12 +52,14 @@ pub(crate) fn read<'a>(
     message: Incoming<'a>,
     client: Option<Client>,
     opening: Opening,
-    offer: Offer,
+    offer: &Offer,
     log_level: Option<LogLevel>,
 ) -> Result<Message<'a>, Refusal> {
-    let Incoming::Asked { id, method, params } = message else {
-        // Nobody was asked anything yet, so it answers nothing.
-        return if client.is_some() { Ok(Message::Ignored) } else { Err(super::invalid("this is a response to no request")) };
+    let (id, method, mut params, text) = match message {
+        Incoming::Asked { id, method, params, text } => (id, method, params, text),
+        Incoming::Response { id: Some(id), outcome } if client.is_some() => return Ok(Message::Answered { id, outcome }),
+        Incoming::Response { .. } if client.is_some() => return Ok(Message::Ignored),
+        Incoming::Response { .. } => return Err(super::invalid("this is a response to no request")),
     };
     let Some(id) = id else {
         return Ok(params.notification(&method));
@@ -68,15 +72,32 @@ pub(crate) fn read<'a>(
     let request = || {
         let mut meta = RequestMeta::default();
         let method = match &*method {
-            "initialize" => handshake(params.lifecycle.as_deref().unwrap_or(&Lifecycle::default()), opening.named())?,
+            "initialize" => handshake(params.rare.as_deref().unwrap_or(&Rare::default()), opening.named())?,
             "ping" => Method::Ping,
-            "tools/list" if offer.tools => params.list_tools()?,
-            "tools/call" if offer.tools => {
-                let progress_token = params.meta().map(progress_token).transpose()?.flatten();
-                meta = RequestMeta { capabilities: client.capabilities, progress_token, log_level };
-                params.call_tool()?
+            "tools/list" if offer.tools => params.list(Kind::Tools)?,
+            "prompts/list" if offer.prompts => params.list(Kind::Prompts)?,
+            "resources/list" if offer.resources => params.list(Kind::Resources)?,
+            "resources/templates/list" if offer.resources => params.list(Kind::Templates)?,
+            "tools/call" | "prompts/get" | "resources/read" | "completion/complete" => {
+                meta.progress_token = params.meta().map(progress_token).transpose()?.flatten();
+                meta.others = params.meta().map(others).unwrap_or_default();
+                meta.capabilities = client.capabilities;
+                meta.log_level = log_level;
+                match &*method {
+                    "tools/call" if offer.tools => params.call_tool()?,
+                    "prompts/get" if offer.prompts => params.get_prompt()?,
+                    "resources/read" if offer.resources => params.read_resource()?,
+                    "completion/complete" if offer.completions => params.complete()?,
+                    other => return Err(Refusal::unknown_method(other)),
+                }
             }
             "logging/setLevel" if offer.logging => params.set_log_level()?,
+            "resources/subscribe" if offer.resource_updates => Method::Subscribe { uri: params.uri()? },
+            "resources/unsubscribe" if offer.resource_updates => Method::Unsubscribe { uri: params.uri()? },
+            other if offer.extensions.has_method(other) => {
+                meta.capabilities = client.capabilities;
+                Method::Extension { method: Cow::Owned(other.to_owned()), params: raw_params(text) }
+            }
             other => return Err(Refusal::unknown_method(other)),
         };
         Ok(Message::Request { id, method, meta })
@@ -87,10 +108,10 @@ pub(crate) fn read<'a>(
 /// What a server that serves no legacy client reads. It may be the only diagnostic that the user of one gets to see.
 pub(crate) fn refuse(message: Incoming<'_>) -> Result<Message<'_>, Refusal> {
     match message {
-        Incoming::Response => Err(super::invalid("this is a response to no request")),
+        Incoming::Response { .. } => Err(super::invalid("this is a response to no request")),
         Incoming::Asked { id: None, .. } => Ok(Message::Ignored),
-        Incoming::Asked { id, method, params } if method == "initialize" => {
-            let requested = params.lifecycle.as_ref().and_then(|params| params.protocol_version.as_ref()?.as_str());
+        Incoming::Asked { id, method, params, .. } if method == "initialize" => {
+            let requested = params.rare.as_ref().and_then(|params| params.protocol_version.as_ref()?.as_str());
             let requested = requested.unwrap_or_default();
             Err(Refusal::unsupported_version(requested).after(REFUSED).with_id(id))
         }
@@ -107,12 +128,12 @@ pub(crate) fn no_session() -> Refusal {
 
 /// `initialize`: every field that is missing or wrong is named. A version that is not spoken here is no error: the client is
 /// offered the newest, and decides (MCP 2025-11-25, "Version Negotiation").
-fn handshake<'a>(params: &Lifecycle<'_>, header: Option<Era>) -> Result<Method<'a>, Refusal> {
+fn handshake<'a>(params: &Rare<'_>, header: Option<Era>) -> Result<Method<'a>, Refusal> {
     let mut missing = Vec::new();
     let mut wrong = Vec::new();
     let requested = text(params.protocol_version.as_ref(), "protocolVersion", &mut missing, &mut wrong);
     let capabilities = match &params.capabilities {
-        Some(Object::Is(declared)) => declared.0,
+        Some(Object::Is(declared)) => declared.set,
         other => {
             if other.is_some() { &mut wrong } else { &mut missing }.push("capabilities");
             Capabilities::default()
@@ -174,6 +195,9 @@ fn known_to(era: Era, declared: Capabilities) -> Capabilities {
             Capability::Sampling | Capability::Roots => Era::V2025_03_26,
             Capability::Elicitation => Era::V2025_06_18,
             Capability::ElicitationUrl => Era::V2025_11_25,
+            Capability::Ui => Era::V2025_06_18,
+            // The tasks of 2025-11-25 are something else (MCP 2026-07-28, "Tasks").
+            Capability::Tasks => Era::V2026_07_28,
         };
         if era >= since && declared.contains(capability) {
             known.insert(capability);

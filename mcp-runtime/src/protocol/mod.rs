@@ -15,10 +15,14 @@ mod render;
 
 pub(crate) use classify::{Wire, classify, wire_of};
 pub use era::Era;
-pub(crate) use headers::{SESSION_ID, check_parameters, session_id};
-pub(crate) use message::{Incoming, Message, Method, Offer, invalid, not_json};
+pub(crate) use headers::{SESSION_ID, check_parameters, last_event_id, session_id};
+pub(crate) use message::{
+    Completed, Completing, Filter, Incoming, Kind, Message, Method, Offer, Outcome, Retry, Target, invalid, not_json,
+};
 pub(crate) use refusal::{Code, Refusal, printable};
-pub(crate) use render::{CacheHint, Implementation, Renderer, log_message, progress};
+pub(crate) use render::{
+    CacheHint, Implementation, Renderer, acknowledged, cancelled, heard, log_message, progress, question, questions, unsubscribed,
+};
 
 /// Keys of the protocol in `_meta`.
 pub(crate) mod key {
@@ -27,4 +31,9 @@ pub(crate) mod key {
     pub(crate) const CLIENT_INFO: &str = "io.modelcontextprotocol/clientInfo";
     pub(crate) const LOG_LEVEL: &str = "io.modelcontextprotocol/logLevel";
     pub(crate) const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
+    pub(crate) const SUBSCRIPTION_ID: &str = "io.modelcontextprotocol/subscriptionId";
+    /// The extension of tasks.
+    pub(crate) const TASKS: &str = "io.modelcontextprotocol/tasks";
+    /// The extension of MCP Apps.
+    pub(crate) const UI: &str = "io.modelcontextprotocol/ui";
 }

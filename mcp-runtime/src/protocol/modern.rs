@@ -2,19 +2,21 @@
 //!
 //! The order of the checks is the ladder of the specification's single faults; a request with several faults gets the first.
 
+use std::borrow::Cow;
+
 use http::HeaderMap;
 use serde_json::json;
 
 use super::envelope::{Meta, Object, Params, Text};
-use super::message::{malformed, one_of_the_levels, progress_token};
+use super::message::{Kind, malformed, one_of_the_levels, others, progress_token, raw_params};
 use super::{Code, Era, Incoming, Message, Method, Offer, Refusal, headers, key, printable};
-use crate::call::{LogLevel, RequestMeta};
+use crate::call::{Capability, LogLevel, RequestMeta};
 
 const MODERN: &str = Era::V2026_07_28.version();
 
 /// Reads a message. `http` is absent on transports without them.
-pub(crate) fn read<'a>(message: Incoming<'a>, http: Option<&HeaderMap>, offer: Offer) -> Result<Message<'a>, Refusal> {
-    let Incoming::Asked { id, method, params } = message else {
+pub(crate) fn read<'a>(message: Incoming<'a>, http: Option<&HeaderMap>, offer: &Offer) -> Result<Message<'a>, Refusal> {
+    let Incoming::Asked { id, method, params, text } = message else {
         return Err(super::invalid("this is a response; this server sends no requests"));
     };
     let Some(id) = id else {
@@ -26,30 +28,59 @@ pub(crate) fn read<'a>(message: Incoming<'a>, http: Option<&HeaderMap>, offer: O
         }
         return Ok(params.notification(&method));
     };
-    request(id, &method, params, http, offer).map_err(|refusal| refusal.with_id(Some(id)))
+    request(id, method, params, text, http, offer).map_err(|refusal| refusal.with_id(Some(id)))
 }
 
 fn request<'a>(
     id: &'a str,
-    method: &str,
-    params: Params<'a>,
+    method: Cow<'a, str>,
+    mut params: Params<'a>,
+    text: &'a str,
     http: Option<&HeaderMap>,
-    offer: Offer,
+    offer: &Offer,
 ) -> Result<Message<'a>, Refusal> {
     let none = Meta::default();
     let meta = params.meta().unwrap_or(&none);
-    version(meta, http, method)?;
+    version(meta, http, &method)?;
     let meta = request_meta(meta)?;
     if let Some(http) = http {
-        headers::check_method(http, method)?;
-        if method == "tools/call" {
-            headers::check_name(http, params.name.as_ref().and_then(Text::as_str))?;
+        headers::check_method(http, &method)?;
+        let rare = params.rare.as_deref();
+        // What names the thing that the method is about.
+        let named = match &*method {
+            "tools/call" if offer.tools => Some(params.name.as_ref()),
+            "prompts/get" if offer.prompts => Some(params.name.as_ref()),
+            "resources/read" if offer.resources => Some(rare.and_then(|rare| rare.uri.as_ref())),
+            "tasks/get" | "tasks/update" | "tasks/cancel" if offer.tasks => Some(rare.and_then(|rare| rare.task_id.as_ref())),
+            _ => None,
+        };
+        if let Some(named) = named {
+            headers::check_name(http, named.and_then(Text::as_str))?;
         }
     }
-    let method = match method {
+    let method = match &*method {
         "server/discover" => Method::Discover,
-        "tools/list" if offer.tools => params.list_tools()?,
+        "tools/list" if offer.tools => params.list(Kind::Tools)?,
         "tools/call" if offer.tools => params.call_tool()?,
+        "prompts/list" if offer.prompts => params.list(Kind::Prompts)?,
+        "prompts/get" if offer.prompts => params.get_prompt()?,
+        "resources/list" if offer.resources => params.list(Kind::Resources)?,
+        "resources/templates/list" if offer.resources => params.list(Kind::Templates)?,
+        "resources/read" if offer.resources => params.read_resource()?,
+        "completion/complete" if offer.completions => params.complete()?,
+        "subscriptions/listen" if offer.subscriptions() => params.listen()?,
+        "tasks/get" | "tasks/update" | "tasks/cancel" if offer.tasks => {
+            if !meta.capabilities.contains(Capability::Tasks) {
+                return Err(Refusal::missing_capabilities(&method, &[Capability::Tasks]));
+            }
+            let id = params.task()?;
+            match &*method {
+                "tasks/get" => Method::GetTask { id },
+                "tasks/update" => Method::UpdateTask { id, responses: params.task_responses() },
+                _ => Method::CancelTask { id },
+            }
+        }
+        other if offer.extensions.has_method(other) => Method::Extension { method, params: raw_params(text) },
         other => return Err(Refusal::unknown_method(other)),
     };
     Ok(Message::Request { id, method, meta })
@@ -96,8 +127,8 @@ fn missing_keys(missing: &[&str]) -> Refusal {
 }
 
 fn request_meta(meta: &Meta<'_>) -> Result<RequestMeta, Refusal> {
-    let capabilities = match &meta.capabilities {
-        Some(Object::Is(declared)) => declared.0,
+    let declared = match &meta.capabilities {
+        Some(Object::Is(declared)) => declared,
         Some(Object::Other) => return Err(malformed(key::CLIENT_CAPABILITIES, "an object")),
         None => return Err(missing_keys(&[key::CLIENT_CAPABILITIES])),
     };
@@ -111,5 +142,11 @@ fn request_meta(meta: &Meta<'_>) -> Result<RequestMeta, Refusal> {
         }
         None => None,
     };
-    Ok(RequestMeta { capabilities, progress_token: progress_token(meta)?, log_level })
+    Ok(RequestMeta {
+        capabilities: declared.set,
+        extensions: declared.extensions.map(ToOwned::to_owned),
+        progress_token: progress_token(meta)?,
+        log_level,
+        others: others(meta),
+    })
 }

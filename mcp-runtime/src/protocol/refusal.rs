@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::Era;
+use super::{Era, key};
 use crate::call::Capability;
 
 /// The error codes this server sends.
@@ -20,6 +20,10 @@ pub(crate) enum Code {
     MissingCapability,
     /// MCP 2026-07-28, `UnsupportedProtocolVersionError`.
     UnsupportedVersion,
+    /// MCP 2025-11-25, "Resources", "Error Handling". Only for the handshake revisions.
+    ResourceNotFound,
+    /// What a tool or an extension answers of its own.
+    Custom(i32),
 }
 
 impl Code {
@@ -33,6 +37,8 @@ impl Code {
             Self::HeaderMismatch => -32020,
             Self::MissingCapability => -32021,
             Self::UnsupportedVersion => -32022,
+            Self::ResourceNotFound => -32002,
+            Self::Custom(code) => code,
         }
     }
 }
@@ -88,6 +94,12 @@ impl Refusal {
         Self::new(StatusCode::NOT_FOUND, Code::MethodNotFound, format!("No such method: {}", printable(method)))
     }
 
+    /// A resource that is not there, or not for this caller. Clients of each era know it by another code.
+    pub(crate) fn no_such_resource(uri: &str, era: Era) -> Self {
+        let code = if era.is_legacy() { Code::ResourceNotFound } else { Code::InvalidParams };
+        Self::new(StatusCode::OK, code, "No such resource").data(json!({ "uri": uri }))
+    }
+
     pub(crate) fn missing_capabilities(tool: &str, missing: &[Capability]) -> Self {
         let mut required = json!({});
         let mut words = Vec::new();
@@ -97,6 +109,8 @@ impl Refusal {
                 Capability::ElicitationUrl => ("URL elicitation", ["elicitation", "url"].as_slice()),
                 Capability::Sampling => ("sampling", ["sampling"].as_slice()),
                 Capability::Roots => ("roots", ["roots"].as_slice()),
+                Capability::Tasks => ("the tasks extension", ["extensions", key::TASKS].as_slice()),
+                Capability::Ui => ("MCP Apps", ["extensions", key::UI].as_slice()),
             };
             words.push(word);
             path.iter().fold(&mut required, |place, name| {
@@ -129,7 +143,12 @@ impl Refusal {
     /// With the status that it has as an answer to a request of `era`. The handshake revisions map no error of a method to a
     /// status, and their clients do not read the body of a failed exchange.
     pub(crate) fn in_era(mut self, era: Era) -> Self {
-        if era.is_legacy() && matches!(self.code, Code::MethodNotFound | Code::InvalidParams | Code::InternalError) {
+        if era.is_legacy()
+            && matches!(
+                self.code,
+                Code::MethodNotFound | Code::InvalidParams | Code::InternalError | Code::ResourceNotFound | Code::Custom(_)
+            )
+        {
             self.status = StatusCode::OK;
         }
         self

@@ -5,7 +5,7 @@
 //! fails the build.
 
 mod enforce;
-#[cfg_attr(not(test), expect(dead_code, reason = "no tool asks its user yet"))]
+
 mod form;
 mod headers;
 mod problem;
@@ -14,8 +14,8 @@ mod walk;
 mod whole_numbers;
 
 pub(crate) use enforce::Enforced;
-#[expect(unused_imports, reason = "no tool asks its user yet")]
-pub(crate) use form::{Form, FormUnfit};
+
+pub(crate) use form::Form;
 pub(crate) use headers::{HeaderKind, HeaderParameter};
 pub(crate) use problem::{Problem, closest};
 pub(crate) use walk::MAX_PROBLEMS;

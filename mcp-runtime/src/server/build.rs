@@ -4,14 +4,18 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
-use super::{Handle, Server};
+use super::{Handle, LegacyClients, Server};
 use crate::call::Limits;
-use crate::catalog::{Catalog, Paging, Surroundings, Tool};
-use crate::endpoint::{Access, Endpoint, Origins, Parts, PublicUrl};
+use crate::catalog::{Catalog, Live, Offered, Paging, Prompt, Resource, Surroundings, Tool};
+use crate::endpoint::{Access, Endpoint, Origins, Parts, PublicUrl, Rounds, SessionEars, Tasks};
 use crate::error::{Error, Problem, Result};
-use crate::protocol::{CacheHint, Implementation, Offer, Renderer};
+use crate::extension::Extensions;
+use crate::notify::Notifier;
+use crate::protocol::{CacheHint, Era, Implementation, Offer, Renderer, key};
+use crate::streams::{MemoryEvents, Streams};
+use crate::tasks::MemoryTasks;
 use crate::transport;
 
 /// From where the server can be reached, as far as it knows.
@@ -58,14 +62,15 @@ impl Server {
         let mut problems = Vec::new();
         let origins = self.check_access(reach, &mut problems);
         self.check_bounds(&mut problems);
-        let tools = self.chosen(&mut problems);
+        let offered = self.chosen(&mut problems);
+        self.extensions().check(&mut problems);
         let around = Surroundings {
             limits: Limits {
                 timeout: self.limits.timeout,
                 max_result_bytes: self.limits.max_result_bytes,
                 heartbeat: self.limits.heartbeat,
             },
-            has_state: &|id| self.states.contains(id),
+            states: self.states.types(),
             nobody_known: match reach {
                 Reach::Pipe if self.stdio_principal.is_none() => Some(
                     "over stdio nobody is known, since `.auth(..)` is not asked there: add `.stdio_principal(Principal::user(\"..\"))`",
@@ -74,31 +79,62 @@ impl Server {
                 _ => None,
             },
         };
-        let catalog = Catalog::build(tools, &around, &mut problems);
-        let sealing = self.sealing(reach, &mut problems);
-        if !problems.is_empty() {
+        let catalog = Catalog::build(&offered, &around, &mut problems);
+        let sealing = self.sealing(reach, catalog.asks() || self.list_changes, &mut problems);
+        let Some(sealing) = sealing.filter(|_| problems.is_empty()) else {
             return Err(Error::Config(problems));
-        }
-        let legacy = self.legacy(reach, sealing.as_ref());
-        let catalog = match (self.page_size, &sealing) {
-            (Some(size), Some(sealing)) => catalog.paged(Paging::new(size, sealing.seal("cursor"))),
-            _ => catalog,
         };
-        if let Some(sealing) = sealing.filter(|_| !matches!(reach, Reach::InProcess | Reach::Pipe)) {
+        let legacy = self.legacy(reach, &sealing);
+        let paging = self.page_size.map(|size| Paging::new(size, sealing.seal("cursor")));
+        let rounds = Rounds::new(sealing.seal("request state"), self.round_lifetime, self.max_round_bytes);
+        if !matches!(reach, Reach::InProcess | Reach::Pipe) {
             sealing.tell();
         }
-        let count = catalog.names().count();
-        let names = catalog.names().collect::<Vec<_>>().join(", ");
-        tracing::info!(target: "mcp_runtime::server", server = self.name, tools = count, names, "server built");
+        let names = catalog.tools.entries().iter().map(|entry| entry.common.name).collect::<Vec<_>>().join(", ");
+        let (tools, prompts) = (catalog.tools.entries().len(), catalog.prompts.entries().len());
+        let resources = catalog.resources.entries().count();
+        tracing::info!(target: "mcp_runtime::server", server = self.name, tools, names, prompts, resources, "server built");
         if catalog.is_empty() {
             tracing::warn!(target: "mcp_runtime::server", "the server has no tools: a crate whose `#[tool]` functions nothing names is not linked; write `use that_crate as _;`");
         }
         let access = Access { origins, auth: self.auth.clone(), allow_anonymous: self.auth.is_none() || self.allow_anonymous };
-        let offer = Offer { tools: !catalog.is_empty(), logging: self.client_logging };
-        let renderer = self.renderer(&catalog, offer);
-        let (path, states, bounds) = (self.path, self.states, self.limits);
-        let parts = Parts { path, catalog, states, renderer, offer, legacy, access, bounds };
+        let offer = Offer {
+            tools: !catalog.tools.is_empty() || self.list_changes,
+            prompts: !catalog.prompts.is_empty() || self.list_changes,
+            resources: !catalog.resources.is_empty() || self.list_changes,
+            completions: catalog.completes(),
+            logging: self.client_logging,
+            list_changes: self.list_changes,
+            resource_updates: self.resource_updates,
+            tasks: catalog.has_tasks(),
+            extensions: self.extensions(),
+        };
+        let renderer = self.renderer(&catalog, &offer);
+        let store = self.task_store.clone().unwrap_or_else(|| Arc::new(MemoryTasks::new()));
+        let tasks = Tasks::new(store, self.task_ttl, self.task_poll_interval, self.task_timeout);
+        let events = self.event_store.clone().unwrap_or_else(|| Arc::new(MemoryEvents::default()));
+        self.notifier.hub().attach();
+        let parts = Parts {
+            path: self.path,
+            catalog: Live::new(catalog, offered, around),
+            paging,
+            states: self.states,
+            renderer,
+            offer,
+            legacy,
+            rounds,
+            notifier: self.notifier,
+            session_ears: SessionEars::new(self.session_idle),
+            streams: Streams::new(events),
+            tasks,
+            access,
+            bounds: self.limits,
+        };
         Ok(Built { endpoint: Arc::new(Endpoint::new(parts)) })
+    }
+
+    fn extensions(&self) -> Extensions {
+        Extensions::new(self.extensions.clone())
     }
 
     /// Who could call, and under which names.
@@ -163,6 +199,10 @@ impl Server {
         more_than_none("max_concurrent_calls", limits.max_concurrent_calls == 0);
         more_than_none("max_connections", limits.max_connections == 0);
         more_than_none("client_timeout", limits.client_timeout.is_zero());
+        more_than_none("max_streams", limits.max_streams == 0);
+        more_than_none("task_timeout", self.task_timeout.is_zero());
+        more_than_none("task_ttl", self.task_ttl.is_zero());
+        more_than_none("round_lifetime", self.round_lifetime.as_secs() == 0);
         more_than_none("heartbeat", limits.heartbeat.is_some_and(|interval| interval.is_zero()));
         if self.session_lifetime.as_secs() == 0 {
             problems.push(Problem::setting("session_lifetime", &format!("{:?}", self.session_lifetime), "at least a second"));
@@ -181,36 +221,88 @@ impl Server {
                 problems.push(Problem::setting(name, &value.to_string(), "a number that fits into 60 bits"));
             }
         }
+        const LOADED: &str = "an `https://` URL; clients load no other";
+        if let Some(url) = self.website_url.as_ref().filter(|url| !url.starts_with("https://")) {
+            problems.push(Problem::setting("website_url", url, LOADED));
+        }
+        let loads = |icon: &&String| icon.starts_with("https://") || icon.starts_with("data:image/");
+        for icon in self.icons.iter().filter(|icon| !loads(icon)) {
+            problems.push(Problem::setting("icon", icon, "an `https://` or `data:image/` URI; clients load no other"));
+        }
         if self.name.is_empty() {
             problems.push(Problem::setting("name", "", "a name that clients can show"));
         }
     }
 
-    fn chosen(&self, problems: &mut Vec<Problem>) -> Vec<Tool> {
-        let mut tools = self.only.clone().unwrap_or_else(|| inventory::iter::<Tool>().copied().collect());
+    fn chosen(&self, problems: &mut Vec<Problem>) -> Offered {
+        let mut offered = Offered {
+            tools: self.only.clone().unwrap_or_else(|| inventory::iter::<Tool>().copied().collect()),
+            prompts: self.only_prompts.clone().unwrap_or_else(|| inventory::iter::<Prompt>().copied().collect()),
+            resources: self.only_resources.clone().unwrap_or_else(|| inventory::iter::<Resource>().copied().collect()),
+        };
+        let has = |tags: &[&str], tag: &str| tags.contains(&tag);
         for tag in &self.tags {
-            if !tools.iter().any(|tool| tool.tags().contains(&tag.as_str())) {
+            let known = offered.tools.iter().any(|tool| has(tool.tags(), tag))
+                || offered.prompts.iter().any(|prompt| has(prompt.tags(), tag))
+                || offered.resources.iter().any(|resource| has(resource.tags(), tag));
+            if !known {
                 problems.push(Problem::setting("tags", tag, "a tag that at least one of the tools carries"));
             }
         }
         if !self.tags.is_empty() {
-            tools.retain(|tool| tool.tags().iter().any(|tag| self.tags.iter().any(|chosen| chosen == tag)));
+            let chosen = |tags: &[&str]| self.tags.iter().any(|tag| has(tags, tag));
+            offered.tools.retain(|tool| chosen(tool.tags()));
+            offered.prompts.retain(|prompt| chosen(prompt.tags()));
+            offered.resources.retain(|resource| chosen(resource.tags()));
         }
-        tools
+        offered
     }
 
-    fn renderer(&self, catalog: &Catalog, offer: Offer) -> Renderer {
-        let server = Implementation { name: &self.name, version: &self.version, title: self.title.as_deref() };
-        let mut capabilities = json!({});
-        for (name, offered) in [("tools", offer.tools), ("logging", offer.logging)] {
-            if offered {
-                capabilities[name] = json!({});
+    fn renderer(&self, catalog: &Catalog, offer: &Offer) -> Renderer {
+        let server = Implementation {
+            name: &self.name,
+            version: &self.version,
+            title: self.title.as_deref(),
+            description: self.description.as_deref(),
+            website: self.website_url.as_deref(),
+            icons: &self.icons,
+        };
+        // A pipe and a session can be told of changes, a client without either can not.
+        let told = self.legacy != LegacyClients::Sessionless;
+        let capabilities = |era: Era| {
+            let told = told || !era.is_legacy();
+            let changes = |offered: bool| {
+                offered.then(|| if offer.list_changes && told { json!({ "listChanged": true }) } else { json!({}) })
+            };
+            let mut capabilities = Map::new();
+            let mut declare = |name: &str, settings: Option<Value>| {
+                if let Some(settings) = settings {
+                    capabilities.insert(name.to_owned(), settings);
+                }
+            };
+            declare("tools", changes(offer.tools));
+            declare("prompts", changes(offer.prompts));
+            let mut resources = changes(offer.resources);
+            if let Some(resources) = resources.as_mut().filter(|_| offer.resource_updates && told) {
+                resources["subscribe"] = true.into();
             }
-        }
+            declare("resources", resources);
+            declare("completions", offer.completions.then(|| json!({})));
+            declare("logging", offer.logging.then(|| json!({})));
+            let mut extensions = offer.extensions.declared();
+            if catalog.has_ui() {
+                extensions.entry(key::UI).or_insert_with(|| json!({}));
+            }
+            if offer.tasks && !era.is_legacy() {
+                extensions.insert(key::TASKS.to_owned(), json!({}));
+            }
+            declare("extensions", (!extensions.is_empty()).then(|| extensions.into()));
+            Value::from(capabilities)
+        };
         // Where callers must be known, or see different things, no cache may give one's answer to another.
         let is_public = self.auth.is_none() && !catalog.depends_on_caller() && !self.cache_lists.is_zero();
         let hint = CacheHint { ttl: self.cache_lists, is_public };
-        Renderer::new(server, &capabilities, self.instructions.as_deref(), hint)
+        Renderer::new(server, capabilities, self.instructions.as_deref(), hint)
     }
 }
 
@@ -223,12 +315,19 @@ impl Built {
     /// A handle that stops the server.
     #[must_use]
     pub fn handle(&self) -> Handle {
-        Handle::new(self.endpoint.shutdown.clone())
+        Handle::new(Arc::clone(&self.endpoint))
+    }
+
+    /// Tells clients that something changed.
+    #[must_use]
+    pub fn notify(&self) -> &Notifier {
+        &self.endpoint.notifier
     }
 
     /// The names of the tools, sorted.
     pub fn tools(&self) -> impl Iterator<Item = &'static str> {
-        self.endpoint.catalog().names()
+        let names: Vec<_> = self.endpoint.catalog.current().tools.entries().iter().map(|entry| entry.common.name).collect();
+        names.into_iter()
     }
 }
 

@@ -5,6 +5,7 @@ mod sealing;
 mod serve;
 mod stdio;
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,21 +16,30 @@ pub(crate) use build::Reach;
 pub use serve::{Bound, Handle};
 
 use crate::call::States;
-use crate::catalog::Tool;
+use crate::catalog::{Prompt, Resource, Tool};
 use crate::endpoint::Bounds;
+use crate::extension::ProtocolExtension;
+use crate::notify::{EventBus, Notifier};
+use crate::streams::EventStore;
+use crate::tasks::TaskStore;
 
 /// An MCP server, as it is being put together.
 ///
 /// Every linked `#[tool]` is served unless [`only`](Self::only) or [`tags`](Self::tags) choose. Nothing is checked before
 /// [`build`](Self::build), which [`router`](Self::router) and [`serve`](Self::serve) call: it reports every mistake at once.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use = "a server serves nothing before `serve`, `bind` or `router`"]
 pub struct Server {
     name: String,
     version: String,
     title: Option<String>,
+    description: Option<String>,
+    website_url: Option<String>,
+    icons: Vec<String>,
     instructions: Option<String>,
     only: Option<Vec<Tool>>,
+    only_prompts: Option<Vec<Prompt>>,
+    only_resources: Option<Vec<Resource>>,
     tags: Vec<String>,
     states: States,
     auth: Option<Auth>,
@@ -44,6 +54,18 @@ pub struct Server {
     legacy: LegacyClients,
     sealing_keys: Option<Result<KeyRing, KeyError>>,
     session_lifetime: Duration,
+    session_idle: Duration,
+    list_changes: bool,
+    resource_updates: bool,
+    notifier: Notifier,
+    round_lifetime: Duration,
+    max_round_bytes: usize,
+    task_store: Option<Arc<dyn TaskStore>>,
+    task_ttl: Duration,
+    task_poll_interval: Duration,
+    task_timeout: Duration,
+    event_store: Option<Arc<dyn EventStore>>,
+    extensions: Vec<ProtocolExtension>,
     stdio_principal: Option<Principal>,
     limits: Bounds,
 }
@@ -69,8 +91,13 @@ impl Server {
             name: name.into(),
             version: version.into(),
             title: None,
+            description: None,
+            website_url: None,
+            icons: Vec::new(),
             instructions: None,
             only: None,
+            only_prompts: None,
+            only_resources: None,
             tags: Vec::new(),
             states: States::default(),
             auth: None,
@@ -85,6 +112,18 @@ impl Server {
             legacy: LegacyClients::default(),
             sealing_keys: None,
             session_lifetime: Duration::from_secs(24 * 60 * 60),
+            session_idle: Duration::from_secs(30 * 60),
+            list_changes: false,
+            resource_updates: false,
+            notifier: Notifier::default(),
+            round_lifetime: Duration::from_secs(60 * 60),
+            max_round_bytes: 64 * 1024,
+            task_store: None,
+            task_ttl: Duration::from_secs(60 * 60),
+            task_poll_interval: Duration::from_secs(1),
+            task_timeout: Duration::from_secs(60 * 60),
+            event_store: None,
+            extensions: Vec::new(),
             stdio_principal: None,
             limits: Bounds::default(),
         }
@@ -93,6 +132,24 @@ impl Server {
     /// The server's name for people.
     pub fn title(mut self, title: impl Into<String>) -> Self {
         self.title = Some(title.into());
+        self
+    }
+
+    /// What the server is, for people who look at what they are connected to. Clients before 2025-11-25 are not told.
+    pub fn description(mut self, description: impl Into<String>) -> Self {
+        self.description = Some(description.into());
+        self
+    }
+
+    /// Where people find out more about the server: an `https` URL. Clients before 2025-11-25 are not told.
+    pub fn website_url(mut self, url: impl Into<String>) -> Self {
+        self.website_url = Some(url.into());
+        self
+    }
+
+    /// A picture that stands for the server: an `https:` or `data:image/` URI. Clients before 2025-11-25 are not told.
+    pub fn icon(mut self, uri: impl Into<String>) -> Self {
+        self.icons.push(uri.into());
         self
     }
 
@@ -108,7 +165,19 @@ impl Server {
         self
     }
 
-    /// Serves, of the tools that would be served, those with at least one of these tags.
+    /// Offers these prompts and no others: `.only_prompts([review::prompt()])`; with `[]` none.
+    pub fn only_prompts(mut self, prompts: impl IntoIterator<Item = Prompt>) -> Self {
+        self.only_prompts = Some(prompts.into_iter().collect());
+        self
+    }
+
+    /// Offers these resources and no others: `.only_resources([order::resource()])`; with `[]` none.
+    pub fn only_resources(mut self, resources: impl IntoIterator<Item = Resource>) -> Self {
+        self.only_resources = Some(resources.into_iter().collect());
+        self
+    }
+
+    /// Serves, of the tools, prompts and resources that would be served, those with at least one of these tags.
     pub fn tags<T: Into<String>>(mut self, tags: impl IntoIterator<Item = T>) -> Self {
         self.tags.extend(tags.into_iter().map(Into::into));
         self
@@ -160,11 +229,99 @@ impl Server {
         self
     }
 
-    /// How many tools a page of `tools/list` has. Unless set, one page has them all: not every client asks for a second.
+    /// Declares that the lists of tools, prompts and resources may change while the server runs, so that clients ask to be told: by
+    /// [`Handle`] and [`Notifier`]. Off unless set, since each client that hears of it holds a connection.
+    pub fn list_changes(mut self) -> Self {
+        self.list_changes = true;
+        self
+    }
+
+    /// Declares that clients can subscribe to resources: they hear of [`Notifier::resource_updated`]. Off unless set.
+    pub fn resource_updates(mut self) -> Self {
+        self.resource_updates = true;
+        self
+    }
+
+    /// What tells clients of changes, for the application to keep; see [`Notifier`].
+    #[must_use]
+    pub fn notify(&self) -> Notifier {
+        self.notifier.clone()
+    }
+
+    /// Brings changes, answers and the states of tasks to the other instances of this server. Without it, an instance is alone.
+    pub fn event_bus(self, bus: impl EventBus) -> Self {
+        self.notifier.hub().use_bus(Arc::new(bus));
+        self
+    }
+
+    /// Adds an extension of the protocol. Off unless added.
+    pub fn extension(mut self, extension: ProtocolExtension) -> Self {
+        self.extensions.push(extension);
+        self
+    }
+
+    /// How long a client of 2026-07-28 may take to come back with the answers to a call's questions. Default: an hour.
+    pub fn round_lifetime(mut self, lifetime: Duration) -> Self {
+        self.round_lifetime = lifetime;
+        self
+    }
+
+    /// How many bytes of answers and [steps](crate::Context::step) a call may carry from round to round. Default: 64 KiB.
+    pub fn max_round_bytes(mut self, bytes: usize) -> Self {
+        self.max_round_bytes = bytes;
+        self
+    }
+
+    /// Where tasks are kept. Default: [`MemoryTasks`](crate::tasks::MemoryTasks), which ends with the process and serves one
+    /// instance.
+    pub fn task_store(mut self, store: impl TaskStore) -> Self {
+        self.task_store = Some(Arc::new(store));
+        self
+    }
+
+    /// How long a task is kept from when it was begun, its result included. Default: an hour.
+    pub fn task_ttl(mut self, ttl: Duration) -> Self {
+        self.task_ttl = ttl;
+        self
+    }
+
+    /// How long a client should wait before it asks again after a task. Default: a second.
+    pub fn task_poll_interval(mut self, interval: Duration) -> Self {
+        self.task_poll_interval = interval;
+        self
+    }
+
+    /// How long a task may run. Default: an hour.
+    pub fn task_timeout(mut self, timeout: Duration) -> Self {
+        self.task_timeout = timeout;
+        self
+    }
+
+    /// Where the streams of legacy sessions are kept for clients that come back. Default:
+    /// [`MemoryEvents`](crate::streams::MemoryEvents).
+    pub fn event_store(mut self, store: impl EventStore) -> Self {
+        self.event_store = Some(Arc::new(store));
+        self
+    }
+
+    /// How long a legacy session may hold memory, for a subscription, without using it; then it ends. Default: 30 minutes.
+    pub fn session_idle(mut self, idle: Duration) -> Self {
+        self.session_idle = idle;
+        self
+    }
+
+    /// How many streams may listen at the same time, over all callers: further ones are answered with 503. One known caller has at
+    /// most 64. Default: 2048.
+    pub fn max_streams(mut self, streams: usize) -> Self {
+        self.limits.max_streams = streams;
+        self
+    }
+
+    /// How many items a page of a list has. Unless set, one page has them all: not every client asks for a second.
     ///
     /// The cursors are sealed (see [`sealing_keys`](Self::sealing_keys)), and each is its caller's alone.
-    pub fn page_size(mut self, tools: usize) -> Self {
-        self.page_size = Some(tools);
+    pub fn page_size(mut self, items: usize) -> Self {
+        self.page_size = Some(items);
         self
     }
 
@@ -283,5 +440,11 @@ impl Server {
     pub fn drain_timeout(mut self, timeout: Duration) -> Self {
         self.limits.drain = timeout;
         self
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("name", &self.name).field("version", &self.version).finish_non_exhaustive()
     }
 }

@@ -18,21 +18,24 @@ pub(super) struct Sealing {
     keys: KeyRing,
     resource: String,
     is_public: bool,
+    is_used: bool,
 }
 
 impl Server {
-    /// The keys, where something is to be sealed. Those given in code are checked in any case.
-    pub(super) fn sealing(&self, reach: Reach, problems: &mut Vec<Problem>) -> Option<Sealing> {
+    /// The keys for what clients keep: session ids, cursors, and the state of calls that ask. `asks` says whether there may be such
+    /// a call. Where nothing is sealed no key is looked for; those given in code are checked in any case.
+    pub(super) fn sealing(&self, reach: Reach, asks: bool, problems: &mut Vec<Problem>) -> Option<Sealing> {
         let has_sessions = self.legacy == LegacyClients::Sessions && reach != Reach::Pipe;
+        let is_used = has_sessions || self.page_size.is_some() || asks;
         let keys = match &self.sealing_keys {
             Some(keys) => keys.clone().map_err(|error| Problem::SealingKeys { origin: "sealing_keys", error }),
-            None if !has_sessions && self.page_size.is_none() => return None,
+            None if !is_used => KeyRing::ephemeral().map_err(|error| Problem::SealingKeys { origin: "sealing_keys", error }),
             None => from_environment(std::env::var(SEALING_KEYS)),
         };
         let resource = self.public_url.clone().unwrap_or_else(|| format!("{} {}", self.name, self.path));
         match keys {
             // Instances have addresses of their own, but one public URL.
-            Ok(keys) => Some(Sealing { keys, resource, is_public: self.public_url.is_some() }),
+            Ok(keys) => Some(Sealing { keys, resource, is_public: self.public_url.is_some(), is_used }),
             Err(problem) => {
                 problems.push(problem);
                 None
@@ -41,13 +44,13 @@ impl Server {
     }
 
     /// How legacy clients are served. A pipe knows its client without a session.
-    pub(super) fn legacy(&self, reach: Reach, sealing: Option<&Sealing>) -> Legacy {
-        match (self.legacy, sealing) {
-            (LegacyClients::Refused, _) => Legacy::Refused,
-            (LegacyClients::Sessions, Some(sealing)) if reach != Reach::Pipe => {
+    pub(super) fn legacy(&self, reach: Reach, sealing: &Sealing) -> Legacy {
+        match self.legacy {
+            LegacyClients::Refused => Legacy::Refused,
+            LegacyClients::Sessions if reach != Reach::Pipe => {
                 Legacy::Sessions(Sessions::new(sealing.seal("session id"), self.session_lifetime))
             }
-            (LegacyClients::Sessions | LegacyClients::Sessionless, _) => Legacy::Sessionless,
+            LegacyClients::Sessions | LegacyClients::Sessionless => Legacy::Sessionless,
         }
     }
 }
@@ -71,10 +74,13 @@ impl Sealing {
 
     /// Tells the operator what does not survive, and what two instances must have in common.
     pub(super) fn tell(&self) {
-        const LOST: &str = "no sealing key was given, so one was made: the sessions of legacy clients and the cursors of lists end with this process, and no second instance knows them; give `.sealing_keys(..)` or MCP_SEALING_KEYS to keep them";
+        const LOST: &str = "no sealing key was given, so one was made: the sessions of legacy clients, the cursors of lists and the questions of calls end with this process, and no second instance knows them; give `.sealing_keys(..)` or MCP_SEALING_KEYS to keep them";
+        if !self.is_used {
+            return;
+        }
         if !self.keys.is_ephemeral() {
             let keys = self.keys.ids().collect::<Vec<_>>().join(", ");
-            tracing::info!(target: "mcp_runtime::server", keys, resource = self.resource, "sessions and cursors are sealed with these keys, for this resource; instances that share them know each other's");
+            tracing::info!(target: "mcp_runtime::server", keys, resource = self.resource, "sessions, cursors and the state of calls are sealed with these keys, for this resource; instances that share them know each other's");
         } else if self.is_public {
             tracing::warn!(target: "mcp_runtime::server", "{LOST}");
         } else {

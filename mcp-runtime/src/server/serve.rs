@@ -10,29 +10,111 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
 use super::{Built, Reach, Server};
+use crate::catalog::{Offered, Prompt, Resource, Tool};
+use crate::endpoint::Endpoint;
 use crate::error::{Error, Result};
+use crate::notify::Notifier;
 use crate::transport;
 use crate::transport::write_limit::WriteLimit;
 
-/// Stops a server from elsewhere. Cheap to clone.
+/// Changes and stops a server from elsewhere. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Handle {
-    shutdown: CancellationToken,
+    endpoint: Arc<Endpoint>,
 }
 
 impl Handle {
-    pub(super) fn new(shutdown: CancellationToken) -> Self {
-        Self { shutdown }
+    pub(super) fn new(endpoint: Arc<Endpoint>) -> Self {
+        Self { endpoint }
     }
 
     /// Tells the server to stop. Further calls are answered with 503, those of legacy clients
-    /// with an error; running ones may end. [`Bound::run`] takes no new
+    /// with an error; running ones may end, and streams that listen do. [`Bound::run`] takes no new
     /// connections, waits for as long as the drain timeout says, and returns; a router that was merged leaves that to its host.
     pub fn shutdown(&self) {
-        self.shutdown.cancel();
+        self.endpoint.shutdown.cancel();
+    }
+
+    /// Tells clients that something changed.
+    #[must_use]
+    pub fn notify(&self) -> &Notifier {
+        &self.endpoint.notifier
+    }
+
+    /// Offers another tool from now on, in place of one of its name. Clients that listen are told, on servers with
+    /// [`list_changes`](Server::list_changes).
+    ///
+    /// # Errors
+    /// What is wrong with the tool on this server; then nothing changes.
+    pub fn add_tool(&self, tool: Tool) -> Result<()> {
+        self.change(|offered| {
+            offered.tools.retain(|known| known.name() != tool.name());
+            offered.tools.push(tool);
+        })?;
+        self.notify().tools_changed();
+        Ok(())
+    }
+
+    /// Offers a tool no longer. Calls of it that run go on.
+    ///
+    /// # Errors
+    /// None of its own; the tools that stay are checked again.
+    pub fn remove_tool(&self, name: &str) -> Result<()> {
+        self.change(|offered| offered.tools.retain(|known| known.name() != name))?;
+        self.notify().tools_changed();
+        Ok(())
+    }
+
+    /// Offers another prompt from now on, in place of one of its name.
+    ///
+    /// # Errors
+    /// As [`add_tool`](Self::add_tool).
+    pub fn add_prompt(&self, prompt: Prompt) -> Result<()> {
+        self.change(|offered| {
+            offered.prompts.retain(|known| known.name() != prompt.name());
+            offered.prompts.push(prompt);
+        })?;
+        self.notify().prompts_changed();
+        Ok(())
+    }
+
+    /// Offers a prompt no longer.
+    ///
+    /// # Errors
+    /// As [`remove_tool`](Self::remove_tool).
+    pub fn remove_prompt(&self, name: &str) -> Result<()> {
+        self.change(|offered| offered.prompts.retain(|known| known.name() != name))?;
+        self.notify().prompts_changed();
+        Ok(())
+    }
+
+    /// Offers another resource, or family of them, from now on, in place of one of its URI or template.
+    ///
+    /// # Errors
+    /// As [`add_tool`](Self::add_tool).
+    pub fn add_resource(&self, resource: Resource) -> Result<()> {
+        self.change(|offered| {
+            offered.resources.retain(|known| known.uri() != resource.uri());
+            offered.resources.push(resource);
+        })?;
+        self.notify().resources_changed();
+        Ok(())
+    }
+
+    /// Offers the resource of this URI, or the family of this template, no longer.
+    ///
+    /// # Errors
+    /// As [`remove_tool`](Self::remove_tool): a tool may need it as its user interface.
+    pub fn remove_resource(&self, uri: &str) -> Result<()> {
+        self.change(|offered| offered.resources.retain(|known| known.uri() != uri))?;
+        self.notify().resources_changed();
+        Ok(())
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Offered)) -> Result<()> {
+        self.endpoint.catalog.change(change)
     }
 }
 
@@ -167,6 +249,7 @@ impl Bound {
         let drained = async {
             while connections.join_next().await.is_some() {}
             built.endpoint.unattended.ended().await;
+            built.endpoint.tasks.ended().await;
         };
         let drained = tokio::select! {
             drained = tokio::time::timeout(bounds.drain, drained) => drained.is_ok(),
@@ -175,10 +258,12 @@ impl Bound {
         };
         if !drained {
             let without_client = built.endpoint.unattended.abandon();
-            tracing::warn!(target: "mcp_runtime::server", connections = connections.len(), without_client, "calls that did not end in time are dropped");
+            let tasks = built.endpoint.tasks.abandon();
+            tracing::warn!(target: "mcp_runtime::server", connections = connections.len(), without_client, tasks, "calls that did not end in time are dropped");
             connections.shutdown().await;
             // Calls that the closed connections left behind.
             built.endpoint.unattended.ended().await;
+            built.endpoint.tasks.ended().await;
         }
         Ok(())
     }

@@ -214,7 +214,7 @@ mod tests {
         assert_eq!(hex, format!("010400000001{digest}01000000000000000101000000000000"));
         let mut everything = Capabilities::default();
         Capability::ALL.into_iter().for_each(|capability| everything.insert(capability));
-        assert_eq!(everything.bits(), 0b1111);
+        assert_eq!(everything.bits(), 0b11_1111);
     }
 
     #[test]

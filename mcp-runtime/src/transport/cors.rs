@@ -19,7 +19,7 @@ pub(super) fn preflight(endpoint: &Endpoint) -> Response<ReplyBody> {
     let mut response = Response::new(ReplyBody::whole(Vec::new()));
     *response.status_mut() = StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
-    let methods = if endpoint.has_sessions() { "POST, DELETE" } else { "POST" };
+    let methods = if endpoint.has_sessions() { "POST, GET, DELETE" } else { "POST" };
     headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(methods));
     headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
     response

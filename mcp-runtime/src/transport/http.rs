@@ -1,4 +1,4 @@
-//! Streamable HTTP, of all revisions: one POST, one message; a DELETE ends a legacy session.
+//! Streamable HTTP, of all revisions: one POST, one message; a GET opens a stream of a legacy session, and a DELETE ends one.
 //!
 //! The order is the ladder of statuses: 403 for a foreign origin, 405, 401, 415 and 406, 413, then what the message itself is
 //! answered with. Nothing of the body is read before the caller is known.
@@ -79,27 +79,39 @@ async fn answer<B: HttpBody<Data = Bytes> + Send + Unpin>(
         return Err(plain(StatusCode::NOT_ACCEPTABLE, "Accept must list application/json and text/event-stream"));
     }
     let body = read(endpoint, body).await?;
-    let head = Head { carrier: Carrier::Http(parts.headers), extensions: parts.extensions, principal };
+    let head = Head { carrier: Carrier::Http(parts.headers), extensions: parts.extensions, principal, streams: accepted.events };
     let reply = endpoint.answer(head, &body);
     drop(body);
     Ok(match reply {
         Reply::Accepted => empty(StatusCode::ACCEPTED),
-        Reply::Json { status, body } => json(status, body),
+        Reply::Json { status, body } => accepted.answer(status, body),
         Reply::Opened { session, body } => opened(&session, body),
         Reply::Challenge { challenge, body } => challenged(&challenge, body),
-        Reply::Call(call) => run(call, accepted.events).await,
+        Reply::Call(call) => run(call, &accepted).await,
         Reply::Batch(batch) => match batch.answers().await {
             Some(answers) => json(StatusCode::OK, answers),
             None => cancelled(accepted.events),
         },
+        Reply::Later(later) => {
+            let (status, body) = later.answer().await;
+            accepted.answer(status, body)
+        }
+        Reply::Listen(opening) => match opening.open().await {
+            Ok(listening) => EventStream::listen(listening).into_response(),
+            Err(refusal) => json(refusal.status, refusal.to_json()),
+        },
     })
 }
 
-/// A DELETE ends a session, where there are any.
-async fn other_method(endpoint: &Endpoint, parts: &Parts) -> Result<Response<ReplyBody>, Response<ReplyBody>> {
+/// Where there are sessions: a DELETE ends one, and a GET opens a stream of one.
+async fn other_method(endpoint: &Arc<Endpoint>, parts: &Parts) -> Result<Response<ReplyBody>, Response<ReplyBody>> {
     let may_delete = endpoint.may_end_sessions(&parts.headers);
+    let may_get = endpoint.may_listen(&parts.headers);
+    if parts.method == Method::GET && may_get {
+        return listen(endpoint, parts).await;
+    }
     if parts.method != Method::DELETE || !may_delete {
-        return Err(not_allowed(may_delete));
+        return Err(not_allowed(may_delete, may_get));
     }
     let principal = authenticate(endpoint, parts).await?;
     Ok(match endpoint.end_session(&parts.headers, principal.as_ref()) {
@@ -108,13 +120,28 @@ async fn other_method(endpoint: &Endpoint, parts: &Parts) -> Result<Response<Rep
     })
 }
 
+async fn listen(endpoint: &Arc<Endpoint>, parts: &Parts) -> Result<Response<ReplyBody>, Response<ReplyBody>> {
+    let principal = authenticate(endpoint, parts).await?;
+    if !Accepted::of(&parts.headers).events {
+        return Err(plain(StatusCode::NOT_ACCEPTABLE, "A GET is answered with events: Accept must list text/event-stream"));
+    }
+    let refused = |refusal: Refusal| json(refusal.status, refusal.to_json());
+    let resumed = endpoint.open_stream(&parts.headers, principal.as_ref()).map_err(refused)?;
+    endpoint.knows_stream(&resumed).await.map_err(refused)?;
+    Ok(EventStream::resume(resumed).into_response())
+}
+
 /// Runs a tool: JSON if it has nothing to say before its end, else a stream of events.
-async fn run(mut call: Call, may_stream: bool) -> Response<ReplyBody> {
+async fn run(mut call: Call, accepted: &Accepted) -> Response<ReplyBody> {
+    let may_stream = accepted.events;
     loop {
         match call.next().await {
-            Said::Answer(answer) => return json(StatusCode::OK, answer),
-            Said::Report(report) if may_stream => return EventStream::begin(call, &report).into_response(),
-            Said::Report(_) => {}
+            Said::Answer { status, body } => return accepted.answer(status, body),
+            said @ (Said::Report(_) | Said::Question(_)) if may_stream => return EventStream::begin(call, said).into_response(),
+            said @ Said::CloseStream(_) if may_stream && call.session().is_some() => {
+                return EventStream::begin(call, said).into_response();
+            }
+            Said::Report(_) | Said::Question(_) | Said::CloseStream(_) => {}
             Said::Cancelled => return cancelled(may_stream),
         }
     }
@@ -180,27 +207,35 @@ fn is_json(headers: &HeaderMap) -> bool {
 struct Accepted {
     json: bool,
     events: bool,
+    /// Does it name events first? Then it gets them, also where there is but one.
+    events_first: bool,
 }
 
 impl Accepted {
     fn of(headers: &HeaderMap) -> Self {
-        let mut accepted = Self { json: false, events: false };
+        let mut accepted = Self { json: false, events: false, events_first: false };
         let mut any = false;
         for value in headers.get_all(ACCEPT) {
             any = true;
             // As nearly all clients write it.
             if value == "application/json, text/event-stream" {
-                return Self { json: true, events: true };
+                return Self { json: true, events: true, events_first: false };
             }
             for range in value.as_bytes().split(|b| *b == b',') {
                 let essence = range.split(|b| *b == b';').next().unwrap_or_default().trim_ascii();
                 let is = |name: &str| essence.eq_ignore_ascii_case(name.as_bytes());
                 let everything = is("*/*");
+                accepted.events_first |= is("text/event-stream") && !accepted.json;
                 accepted.json |= everything || is("application/json") || is("application/*");
                 accepted.events |= everything || is("text/event-stream") || is("text/*");
             }
         }
-        if any { accepted } else { Self { json: true, events: true } }
+        if any { accepted } else { Self { json: true, events: true, events_first: false } }
+    }
+
+    /// An answer that is all there. Errors are JSON in any case (MCP 2026-07-28, Streamable HTTP, "Sending Messages").
+    fn answer(&self, status: StatusCode, body: Vec<u8>) -> Response<ReplyBody> {
+        if self.events_first && status == StatusCode::OK { EventStream::of_one(&body) } else { json(status, body) }
     }
 }
 
@@ -281,8 +316,12 @@ fn opened(session: &str, body: Vec<u8>) -> Response<ReplyBody> {
     response
 }
 
-fn not_allowed(may_delete: bool) -> Response<ReplyBody> {
-    let allowed = if may_delete { "POST, DELETE" } else { "POST" };
+fn not_allowed(may_delete: bool, may_get: bool) -> Response<ReplyBody> {
+    let allowed = match (may_delete, may_get) {
+        (true, true) => "POST, GET, DELETE",
+        (true, false) => "POST, DELETE",
+        (false, _) => "POST",
+    };
     let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, &format!("This endpoint takes {allowed}"));
     response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
     response

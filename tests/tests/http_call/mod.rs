@@ -228,6 +228,23 @@ pub(crate) async fn open(router: &Router, call: HttpCall) -> String {
     answer.header("mcp-session-id").unwrap_or_else(|| panic!("no session, but {}", answer.shown())).to_owned()
 }
 
+/// The messages of a stream: each one event of one `data` line. In a session each has an id, and the first event of 2025-11-25 is
+/// empty, so that a client can go on from there.
+pub(crate) fn messages(stream: &str) -> Vec<Value> {
+    let events = stream.strip_suffix("\n\n").expect("the end of an event").split("\n\n").enumerate();
+    let data = events.filter_map(|(index, event)| {
+        let (id, data) = match event.strip_prefix("id: ") {
+            Some(rest) => rest.split_once('\n').map(|(id, data)| (Some(id), data)).expect("data after an id"),
+            None => (None, event),
+        };
+        let data = data.strip_prefix("data: ").unwrap_or_else(|| panic!("no data line: {event:?}"));
+        assert!(!data.contains(['\n', '\r']), "one line: {event:?}");
+        assert!(!data.is_empty() || (index == 0 && id.is_some()), "an empty event: {stream:?}");
+        (!data.is_empty()).then(|| serde_json::from_str(data).expect("JSON"))
+    });
+    data.collect()
+}
+
 fn header_name(name: &str) -> HeaderName {
     HeaderName::from_bytes(name.as_bytes()).expect("a header name")
 }

@@ -16,9 +16,10 @@ use http::Extensions;
 use mcp_auth::Principal;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
-use crate::endpoint::{Batch, Call, Carrier, Endpoint, Head, Pipe, Reply, Said};
-use crate::protocol::{Code, Refusal};
+use crate::endpoint::{Batch, Call, Carrier, Endpoint, Head, Opening, Pipe, Reply, Said, Word};
+use crate::protocol::{Code, Refusal, cancelled};
 use lines::Line;
 pub(crate) use streams::take_standard;
 
@@ -47,6 +48,7 @@ pub(crate) async fn serve(
         pipe: Arc::default(),
         output,
         calls: JoinSet::new(),
+        over: CancellationToken::new(),
     };
     let shutdown = endpoint.shutdown.clone();
     let unread = conversation.output.clone();
@@ -56,7 +58,11 @@ pub(crate) async fn serve(
         () = unread.closed() => true,
     };
     drop(unread);
-    let Conversation { mut calls, output, .. } = conversation;
+    let Conversation { mut calls, output, over, .. } = conversation;
+    // Told to stop, listeners end by themselves, with a last word.
+    if !endpoint.shutdown.is_cancelled() {
+        over.cancel();
+    }
     if !gone {
         let all = async { while calls.join_next().await.is_some() {} };
         if tokio::time::timeout(GRACE.min(endpoint.bounds.drain), all).await.is_err() {
@@ -78,6 +84,8 @@ struct Conversation {
     /// For tasks, whether they still work or wait to be read.
     places: Arc<Semaphore>,
     calls: JoinSet<()>,
+    /// Cancelled when nobody listens any more, though calls may still end.
+    over: CancellationToken,
 }
 
 impl Conversation {
@@ -106,12 +114,27 @@ impl Conversation {
             }
         };
         let carrier = Carrier::Pipe(Arc::clone(&self.pipe));
-        let head = Head { carrier, extensions: Extensions::new(), principal: self.principal.clone() };
+        let head = Head { carrier, extensions: Extensions::new(), principal: self.principal.clone(), streams: true };
         match self.endpoint.answer(head, &text) {
             Reply::Accepted => {}
             Reply::Json { body, .. } | Reply::Opened { body, .. } | Reply::Challenge { body, .. } => self.send(body).await,
             Reply::Call(call) => self.spawn(|output| finish(call, output)).await,
             Reply::Batch(batch) => self.spawn(|output| finish_batch(batch, output)).await,
+            Reply::Later(later) => {
+                self.spawn(|output| async move {
+                    let (_, body) = later.answer().await;
+                    let _ = output.send(body).await;
+                })
+                .await;
+            }
+            Reply::Listen(opening) => {
+                let over = self.over.clone();
+                self.spawn(|output| async move {
+                    // A client that closed its end hears of nothing more.
+                    over.run_until_cancelled_owned(attend(opening, output)).await;
+                })
+                .await;
+            }
         }
     }
 
@@ -136,8 +159,36 @@ async fn finish(mut call: Call, output: mpsc::Sender<Vec<u8>>) {
         match call.next().await {
             // A client that reads slowly gets fewer reports.
             Said::Report(report) => drop(output.try_send(report)),
-            Said::Answer(answer) => return drop(output.send(answer).await),
+            Said::Question(question) => drop(output.send(question).await),
+            // A pipe is no stream of one call.
+            Said::CloseStream(_) => {}
+            Said::Answer { body, .. } => return drop(output.send(body).await),
             Said::Cancelled => return,
+        }
+    }
+}
+
+/// What a client hears, for as long as it listens. One that does not read is told less: the listener keeps it as a set.
+async fn attend(opening: Opening, output: mpsc::Sender<Vec<u8>>) {
+    let mut listening = match opening.open().await {
+        Ok(listening) => listening,
+        Err(refusal) => return drop(output.send(refusal.to_json()).await),
+    };
+    loop {
+        match listening.next().await {
+            Word::Notification(notification) => {
+                if output.send(notification).await.is_err() {
+                    return;
+                }
+            }
+            Word::End(Some(last)) => {
+                let _ = output.send(last).await;
+                if let Some(id) = listening.id() {
+                    let _ = output.send(cancelled(id, "the server ends the subscription")).await;
+                }
+                return;
+            }
+            Word::End(None) => return,
         }
     }
 }

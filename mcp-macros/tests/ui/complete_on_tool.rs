@@ -3,7 +3,7 @@
 use mcp_runtime::prelude::*;
 
 /// Current weather.
-#[tool(task, ui)]
-fn weather() {}
+#[tool]
+fn weather(#[complete(["Lisbon", "Porto"])] city: String) {}
 
 fn main() {}

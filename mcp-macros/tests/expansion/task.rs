@@ -1,0 +1,3 @@
+/// Takes its time.
+#[tool(task = "required", ui = "ui://weather/card", meta("a" = 1))]
+async fn slow(caller: Option<Principal>) {}

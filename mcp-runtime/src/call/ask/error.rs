@@ -1,0 +1,69 @@
+//! Why a question has no answer.
+
+use std::error::Error;
+use std::fmt;
+
+use crate::call::{Capability, UserError};
+
+/// Why a question has no answer that the function could use.
+///
+/// Within a tool, `?` is enough: the model reads what it can do something about, all else is logged.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum AskError {
+    /// The client did not declare that it can do this. If the function passes it on before anything was sent, a client of
+    /// 2026-07-28 is told by the error -32021 which capability it lacks.
+    Unsupported(Capability),
+    /// The user declined.
+    Declined(UserError),
+    /// The user closed the question without an answer.
+    Cancelled(UserError),
+    /// The client answered with an error.
+    Client {
+        /// The JSON-RPC error's code.
+        code: i64,
+        /// Its message; not to be trusted.
+        message: String,
+    },
+    /// The client's answer is not of the form that was asked for.
+    Misfit(String),
+    /// Nobody can be asked here, and why: in a task that the function spawned, in a batch, or without a session.
+    Unreachable(&'static str),
+    /// The question itself can not be asked, and why: a form with a nested struct, say.
+    Invalid(String),
+    /// The function asks too much.
+    TooMany(&'static str),
+}
+
+impl AskError {
+    pub(super) fn declined() -> Self {
+        Self::Declined(UserError::new("The user declined."))
+    }
+
+    pub(super) fn cancelled() -> Self {
+        Self::Cancelled(UserError::new("The user closed the question without an answer."))
+    }
+}
+
+impl fmt::Display for AskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unsupported(capability) => write!(f, "the client can not do this: it did not declare {capability}"),
+            Self::Declined(said) | Self::Cancelled(said) => said.fmt(f),
+            Self::Client { code, message } => write!(f, "the client answered with the error {code}: {message}"),
+            Self::Misfit(what) => write!(f, "the client's answer does not fit the question: {what}"),
+            Self::Unreachable(why) => write!(f, "nobody can be asked here: {why}"),
+            Self::Invalid(why) => write!(f, "this can not be asked: {why}"),
+            Self::TooMany(what) => f.write_str(what),
+        }
+    }
+}
+
+impl Error for AskError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Declined(said) | Self::Cancelled(said) => Some(said),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! What one round of a call hands to the next, inside the sealed `requestState`.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::state::{Asked, Digest, Outcome};
+
+/// A call whose rounds never end is no call.
+pub(crate) const MAX_ROUNDS: u32 = 50;
+
+/// So many answers of one retry are looked at.
+const MOST_RESPONSES: usize = 256;
+
+/// All that a call knows of its earlier rounds. In the first there is nothing.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Round {
+    /// The call's own key.
+    #[serde(rename = "k", skip_serializing_if = "Option::is_none")]
+    call_key: Option<String>,
+    /// How many rounds there were.
+    #[serde(rename = "r")]
+    count: u32,
+    /// The questions that the last round asked: key and digest.
+    #[serde(rename = "q")]
+    asked: Vec<(String, Hex)>,
+    /// The questions that were answered with a result.
+    #[serde(rename = "a")]
+    answered: Vec<(Hex, Box<RawValue>)>,
+    /// The values of completed steps.
+    #[serde(rename = "s")]
+    steps: Vec<(String, Box<RawValue>)>,
+    /// Answers that no later round needs: errors of a conversation that goes on.
+    #[serde(skip)]
+    failed: Vec<(Digest, Outcome)>,
+    /// The keys that were used in this run, and for what.
+    #[serde(skip)]
+    keys: Vec<(String, Digest)>,
+    /// What the client sent as answers before anything was asked.
+    #[serde(skip)]
+    early: Vec<(String, Box<RawValue>)>,
+}
+
+/// A digest as text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Hex(Digest);
+
+/// What is sent as an answer is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unfit;
+
+impl Round {
+    /// What a sealed state says, with the client's answers to the questions in it.
+    pub(crate) fn resumed(carried: &str, responses: Option<&str>) -> Result<Self, Unfit> {
+        let mut round: Self = serde_json::from_str(carried).map_err(|_| Unfit)?;
+        round.keys = round.asked.iter().map(|(key, Hex(digest))| (key.clone(), *digest)).collect();
+        let asked = std::mem::take(&mut round.asked);
+        for (key, response) in entries(responses)? {
+            // Answers to what was not asked are ignored, as the specification has it.
+            if let Some((_, Hex(digest))) = asked.iter().find(|(known, _)| *known == key) {
+                round.answered(*digest, Outcome::Result(response));
+            }
+        }
+        Ok(round)
+    }
+
+    /// A first round, with answers that nothing was asked for yet.
+    pub(crate) fn early(responses: Option<&str>) -> Result<Self, Unfit> {
+        Ok(Self { early: entries(responses)?, ..Self::default() })
+    }
+
+    /// What was sent early under this key; once.
+    pub(super) fn take_early(&mut self, key: &str) -> Option<Box<RawValue>> {
+        let index = self.early.iter().position(|(known, _)| known == key)?;
+        Some(self.early.swap_remove(index).1)
+    }
+
+    pub(super) fn count(&self) -> u32 {
+        self.count
+    }
+
+    pub(super) fn answer(&self, question: &Digest) -> Option<Outcome> {
+        let found = self.answered.iter().find(|(Hex(digest), _)| digest == question);
+        let found = found.map(|(_, answer)| Outcome::Result(answer.clone()));
+        found.or_else(|| self.failed.iter().find(|(digest, _)| digest == question).map(|(_, outcome)| outcome.clone()))
+    }
+
+    pub(super) fn answered(&mut self, question: Digest, outcome: Outcome) {
+        self.forget(&question);
+        match outcome {
+            Outcome::Result(answer) => self.answered.push((Hex(question), answer)),
+            error @ Outcome::Error { .. } => self.failed.push((question, error)),
+        }
+    }
+
+    pub(super) fn forget(&mut self, question: &Digest) {
+        self.answered.retain(|(Hex(digest), _)| digest != question);
+    }
+
+    /// The key under which a question goes out: the wished one, unless another question has it.
+    pub(super) fn key_for(&mut self, wished: &str, question: &Digest) -> String {
+        let mut key = wished.to_owned();
+        let mut number = 1;
+        while self.keys.iter().any(|(known, digest)| *known == key && digest != question) {
+            number += 1;
+            key = format!("{wished}-{number}");
+        }
+        if !self.keys.iter().any(|(known, _)| *known == key) {
+            self.keys.push((key.clone(), *question));
+        }
+        key
+    }
+
+    pub(super) fn asks(&mut self, asked: &[Asked]) {
+        self.count += 1;
+        self.asked = asked.iter().map(|asked| (asked.key.clone(), Hex(asked.digest))).collect();
+    }
+
+    pub(super) fn step(&self, name: &str) -> Option<Box<RawValue>> {
+        self.steps.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+    }
+
+    pub(super) fn completed(&mut self, name: &str, value: Box<RawValue>) {
+        self.steps.push((name.to_owned(), value));
+    }
+
+    /// In bytes, about.
+    pub(super) fn size(&self) -> usize {
+        let answers = self.answered.iter().map(|(_, answer)| answer.get().len() + 80);
+        answers.chain(self.steps.iter().map(|(name, value)| name.len() + value.get().len() + 8)).sum()
+    }
+
+    pub(super) fn carried(&self) -> String {
+        // Strings, numbers and texts that are JSON already: there is nothing to fail.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    pub(super) fn call_key(&mut self) -> String {
+        self.call_key.get_or_insert_with(random_name).clone()
+    }
+}
+
+/// 128 random bits.
+pub(crate) fn random_name() -> String {
+    let mut bytes = [0; 16];
+    // A system without randomness can not seal anything either; a name that repeats would be worse than none.
+    getrandom::fill(&mut bytes).expect("the system has randomness");
+    hex(&bytes)
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// The members of an object of answers; none where there is no object at all.
+pub(crate) fn entries(responses: Option<&str>) -> Result<Vec<(String, Box<RawValue>)>, Unfit> {
+    struct Entries;
+
+    impl<'de> serde::de::Visitor<'de> for Entries {
+        type Value = Vec<(String, Box<RawValue>)>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("an object of answers")
+        }
+
+        fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut entries = Vec::new();
+            while let Some(entry) = map.next_entry::<String, Box<RawValue>>()? {
+                if entries.len() < MOST_RESPONSES {
+                    entries.push(entry);
+                }
+            }
+            Ok(entries)
+        }
+    }
+
+    let Some(text) = responses.filter(|text| *text != "null") else { return Ok(Vec::new()) };
+    let mut json = serde_json::Deserializer::from_str(text);
+    serde::de::Deserializer::deserialize_map(&mut json, Entries).map_err(|_| Unfit)
+}
+
+impl Serialize for Hex {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&hex(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Hex {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let mut digest = [0; 32];
+        let whole = text.len() == 64 && text.is_ascii();
+        for (byte, pair) in digest.iter_mut().zip(text.as_bytes().chunks(2)).filter(|_| whole) {
+            let pair = std::str::from_utf8(pair).map_err(serde::de::Error::custom)?;
+            *byte = u8::from_str_radix(pair, 16).map_err(serde::de::Error::custom)?;
+        }
+        if whole { Ok(Self(digest)) } else { Err(serde::de::Error::custom("not a digest")) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(text: &str) -> Box<RawValue> {
+        RawValue::from_string(text.to_owned()).expect("JSON")
+    }
+
+    fn asked(key: &str, mark: u8) -> Asked {
+        Asked { key: key.to_owned(), digest: [mark; 32], request: serde_json::Value::Null }
+    }
+
+    #[test]
+    fn what_a_round_leaves_the_next_one_finds() {
+        let mut first = Round::default();
+        let key = first.call_key();
+        first.completed("quote", raw("42"));
+        first.asks(&[asked("name", 1), asked("color", 2)]);
+        let responses = r#"{"name":{"action":"accept"},"other":1}"#;
+        let mut second = Round::resumed(&first.carried(), Some(responses)).expect("a round");
+        assert_eq!((second.call_key(), second.count()), (key, 1));
+        assert_eq!(second.step("quote").as_deref().map(RawValue::get), Some("42"));
+        assert!(matches!(second.answer(&[1; 32]), Some(Outcome::Result(answer)) if answer.get() == r#"{"action":"accept"}"#));
+        assert!(second.answer(&[2; 32]).is_none() && second.answer(&[3; 32]).is_none());
+        // An answer stays, though the client sends it once.
+        second.asks(&[asked("color", 2)]);
+        let third = Round::resumed(&second.carried(), Some(r#"{"color":{}}"#)).expect("a round");
+        assert!(third.answer(&[1; 32]).is_some() && third.answer(&[2; 32]).is_some());
+    }
+
+    #[test]
+    fn answers_belong_to_what_was_asked_last() {
+        let mut first = Round::default();
+        first.asks(&[asked("name", 1)]);
+        let carried = first.carried();
+        for (responses, fits) in [("null", true), ("{}", true), ("[]", false), ("5", false), ("{", false)] {
+            let round = Round::resumed(&carried, Some(responses));
+            assert_eq!(round.is_ok_and(|round| round.answer(&[1; 32]).is_none()), fits, "{responses}");
+        }
+        for forged in ["", "{}", "null", r#"{"r":0,"q":[["a","zz"]],"a":[],"s":[]}"#] {
+            assert!(Round::resumed(forged, None).is_err(), "{forged}");
+        }
+    }
+
+    #[test]
+    fn a_key_names_one_question_only() {
+        let mut round = Round::default();
+        assert_eq!(round.key_for("name", &[1; 32]), "name");
+        assert_eq!(round.key_for("name", &[1; 32]), "name");
+        assert_eq!(round.key_for("name", &[2; 32]), "name-2");
+        assert_eq!(round.key_for("name", &[3; 32]), "name-3");
+    }
+}

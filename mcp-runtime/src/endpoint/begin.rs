@@ -1,0 +1,437 @@
+//! From a request for something of the user's to a function at work: found, allowed, possible, started.
+//!
+//! The order is the ladder of the statuses that only a head can carry: unknown, then 400 for headers that differ, 403, then 400
+//! for a client that can not do what is needed.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
+use http::{HeaderMap, StatusCode};
+use mcp_auth::{Challenge, ChallengeError, Principal};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::call::{Call, Subject, Tasking};
+use super::rounds::Rounds;
+use super::{Carrier, Endpoint, Head, Opening, Reply, Terms, busy, ok};
+use crate::call::{
+    Asking, CallState, Capability, CompletionRequest, Context, Limits, RawArguments, RawStrings, ReadTarget, RequestMeta, Round,
+    Running, ToolResult, Way, Work,
+};
+use crate::catalog::{Common, NoSuchArgument, TaskMode, ToolEntry};
+use crate::protocol::{Code, Completed, Completing, Filter, Refusal, Retry, SESSION_ID, Target, check_parameters, printable};
+
+/// What runs and how it may.
+struct Plan {
+    subject: Subject,
+    name: &'static str,
+    limits: Limits,
+    asks: bool,
+    task: Option<Tasking>,
+    begins_task: bool,
+    round: Round,
+    binding: Option<[u8; 32]>,
+}
+
+impl Plan {
+    /// Of what neither asks nor becomes a task.
+    fn plain(subject: Subject, name: &'static str, limits: Limits) -> Self {
+        let round = Round::default();
+        Self { subject, name, limits, asks: false, task: None, begins_task: false, round, binding: None }
+    }
+}
+
+impl Endpoint {
+    pub(super) fn call(
+        self: &Arc<Self>,
+        head: Head,
+        terms: Terms,
+        id: &str,
+        target: &Target<'_>,
+        retry: Option<&Retry<'_>>,
+        meta: RequestMeta,
+    ) -> Result<Reply, Refusal> {
+        let catalog = self.catalog.current();
+        let principal = head.principal.as_ref();
+        match target {
+            Target::Tool { name, arguments } => {
+                let Some(entry) = catalog.tools.find(name, principal) else {
+                    return Err(unknown("tool", name, catalog.tools.closest(name, principal)));
+                };
+                if let Some(headers) = head.carrier.headers()
+                    && !terms.era.is_legacy()
+                {
+                    check_parameters(headers, &entry.headers, *arguments)?;
+                }
+                let task = match self.admit_tool(entry, &head, terms, id, &meta)? {
+                    Ok(task) => task,
+                    Err(reply) => return Ok(reply),
+                };
+                let mut plan = self.plan(Subject::Tool, &entry.common, &head, terms, target, retry)?;
+                plan.begins_task = task.as_ref().is_some_and(|task| !task.at_once);
+                plan.task = task;
+                let call = entry.definition.call;
+                let arguments = RawArguments::new(entry.common.name, *arguments, &entry.enforced);
+                self.start(head, terms, id, plan, meta, |context| Work::Tool(call(context, arguments)))
+            }
+            Target::Prompt { name, arguments } => {
+                let Some(entry) = catalog.prompts.find(name, principal) else {
+                    return Err(unknown("prompt", name, catalog.prompts.closest(name, principal)));
+                };
+                if let Some(reply) = self.admit(&entry.common, &head, terms, id, &meta)? {
+                    return Ok(reply);
+                }
+                let given = strings(*arguments)?;
+                let plan = self.plan(Subject::Prompt, &entry.common, &head, terms, target, retry)?;
+                let (get, arguments) = (entry.definition.get, RawStrings::new(entry.common.name, given));
+                self.start(head, terms, id, plan, meta, |context| Work::Prompt(get(context, arguments)))
+            }
+            Target::Resource { uri } => {
+                let Some(found) = catalog.resources.find(uri, principal) else {
+                    return Err(Refusal::no_such_resource(uri, terms.era));
+                };
+                let (entry, definition) = (found.entry, found.entry.definition);
+                if let Some(reply) = self.admit(&entry.common, &head, terms, id, &meta)? {
+                    return Ok(reply);
+                }
+                let ui = definition.meta.iter().find(|(key, _)| *key == "ui").and_then(|(_, json)| json.parse().ok());
+                let subject = Subject::Resource { uri: uri.to_string(), cache: definition.cache, retried: retry.is_some(), ui };
+                let plan = self.plan(subject, &entry.common, &head, terms, target, retry)?;
+                let variables = found.variables.into_iter().map(|(name, value)| (Cow::Borrowed(name), Cow::Owned(value)));
+                let variables = RawStrings::new(entry.common.name, variables.collect());
+                let mut reading = ReadTarget::new(uri.as_ref());
+                reading.mime_type = definition.mime_type;
+                self.start(head, terms, id, plan, meta, |context| Work::Resource((definition.read)(context, variables, reading)))
+            }
+        }
+    }
+
+    /// `completion/complete`.
+    pub(super) fn complete(
+        self: &Arc<Self>,
+        head: Head,
+        terms: Terms,
+        id: &str,
+        completing: &Completing<'_>,
+        meta: RequestMeta,
+    ) -> Result<Reply, Refusal> {
+        let catalog = self.catalog.current();
+        let principal = head.principal.as_ref();
+        let (common, completion) = match &completing.of {
+            Completed::Prompt(name) => {
+                let entry = catalog.prompts.find(name, principal);
+                let entry = entry.ok_or_else(|| unknown("prompt", name, catalog.prompts.closest(name, principal)))?;
+                (&entry.common, entry.completes(&completing.argument))
+            }
+            Completed::Resource(uri) => {
+                let entry = catalog.resources.template(uri, principal);
+                let entry = entry.ok_or_else(|| Refusal::no_such_resource(uri, terms.era))?;
+                (&entry.common, entry.completes(&completing.argument))
+            }
+        };
+        let Common { noun, name, .. } = common;
+        let completion = completion.map_err(|NoSuchArgument| {
+            Refusal::params(format!("The {noun} {name} has no argument {}", printable(&completing.argument)))
+        })?;
+        // A caller who may not use it may not learn its values either.
+        if let Some(reply) = forbidden(common, principal, id) {
+            return Ok(reply);
+        }
+        let Some(completion) = completion else {
+            let none = crate::call::Completion::default();
+            return Ok(ok(self.renderer.completion(id, terms.era, &none)));
+        };
+        let (value, context) = (completing.value.to_string(), strings(completing.context)?);
+        let plan = Plan::plain(Subject::Completion, common.name, common.limits);
+        self.start(head, terms, id, plan, meta, |ctx| {
+            let request = CompletionRequest::new(ctx, value);
+            let request = context
+                .into_iter()
+                .fold(request, |request, (name, value)| request.with_argument(name.into_owned(), value.into_owned()));
+            Work::Completion((completion.complete)(request))
+        })
+    }
+
+    /// A method that an extension added.
+    pub(super) fn extension(
+        self: &Arc<Self>,
+        head: Head,
+        terms: Terms,
+        id: &str,
+        method: &str,
+        params: &str,
+        meta: RequestMeta,
+    ) -> Result<Reply, Refusal> {
+        let Ok(Value::Object(mut params)) = serde_json::from_str(params) else {
+            return Err(Refusal::params("params can not be read: nested too deeply, or a number or text is out of range"));
+        };
+        params.remove("_meta");
+        let limits = Limits {
+            timeout: self.bounds.timeout,
+            max_result_bytes: self.bounds.max_result_bytes,
+            heartbeat: self.bounds.heartbeat,
+        };
+        let Some(name) = self.offer.extensions.name_of(method) else { return Err(Refusal::unknown_method(method)) };
+        let extensions = self.offer.extensions.clone();
+        let plan = Plan::plain(Subject::Extension, name, limits);
+        let method = method.to_owned();
+        self.start(head, terms, id, plan, meta, move |context| Work::Extension(extensions.begin(&method, context, params)))
+    }
+
+    /// `subscriptions/listen`.
+    pub(super) fn begin_to_listen(
+        self: &Arc<Self>,
+        head: Head,
+        terms: Terms,
+        id: &str,
+        filter: Filter,
+        meta: &RequestMeta,
+    ) -> Result<Reply, Refusal> {
+        if !filter.task_ids.is_empty() && !meta.capabilities.contains(Capability::Tasks) {
+            return Err(Refusal::missing_capabilities("A subscription to tasks", &[Capability::Tasks]));
+        }
+        if self.shutdown.is_cancelled() {
+            return Err(stopping());
+        }
+        if !head.streams {
+            return Err(Refusal::new(
+                StatusCode::NOT_ACCEPTABLE,
+                Code::InvalidRequest,
+                "subscriptions/listen is answered with events: Accept must list text/event-stream",
+            ));
+        }
+        let id: Arc<str> = id.into();
+        let registration = terms.scope.map(|scope| self.in_flight.register(scope, Arc::clone(&id)));
+        let for_errors = Arc::clone(&id);
+        let opening = Arc::clone(self).listen(id, filter, head.principal, registration);
+        Ok(Reply::Listen(Opening::new(async move { opening.await.map_err(|refusal| refusal.with_id(Some(&for_errors))) })))
+    }
+
+    /// Whether this caller with this client may use it: `Some` with what it is told otherwise.
+    fn admit(&self, common: &Common, head: &Head, terms: Terms, id: &str, meta: &RequestMeta) -> Result<Option<Reply>, Refusal> {
+        if let Some(reply) = forbidden(common, head.principal.as_ref(), id) {
+            return Ok(Some(reply));
+        }
+        let missing: Vec<_> =
+            common.requires.iter().copied().filter(|capability| !meta.capabilities.contains(*capability)).collect();
+        if missing.is_empty() {
+            return Ok(None);
+        }
+        let refusal = Refusal::missing_capabilities(common.name, &missing);
+        if !terms.era.is_legacy() {
+            return Err(refusal);
+        }
+        if common.noun == "tool" {
+            // The legacy eras have no code for it, but their models read what a tool answers.
+            return Ok(Some(ok(self.renderer.tool_result(id, terms.era, &ToolResult::error(refusal.message)))));
+        }
+        Err(Refusal::new(StatusCode::OK, Code::InternalError, refusal.message))
+    }
+
+    /// As [`admit`](Self::admit), and whether the call may become a task.
+    fn admit_tool(
+        &self,
+        entry: &ToolEntry,
+        head: &Head,
+        terms: Terms,
+        id: &str,
+        meta: &RequestMeta,
+    ) -> Result<Result<Option<Tasking>, Reply>, Refusal> {
+        if let Some(reply) = self.admit(&entry.common, head, terms, id, meta)? {
+            return Ok(Err(reply));
+        }
+        // The tasks of 2025-11-25 are others, and not offered: its clients get results.
+        let can = !terms.era.is_legacy() && meta.capabilities.contains(Capability::Tasks);
+        let tasking = |at_once| Ok(Ok(Some(Tasking { principal: head.principal.clone(), at_once })));
+        match entry.definition.task {
+            TaskMode::Optional | TaskMode::Required if can => tasking(true),
+            TaskMode::Deferred if can => tasking(false),
+            TaskMode::Required => {
+                let refusal = Refusal::missing_capabilities(entry.common.name, &[Capability::Tasks]);
+                if !terms.era.is_legacy() {
+                    return Err(refusal);
+                }
+                Ok(Err(ok(self.renderer.tool_result(id, terms.era, &ToolResult::error(refusal.message)))))
+            }
+            TaskMode::Never | TaskMode::Optional | TaskMode::Deferred => Ok(Ok(None)),
+        }
+    }
+
+    /// What a call is bound to, and what its earlier rounds left behind.
+    fn plan(
+        &self,
+        subject: Subject,
+        common: &Common,
+        head: &Head,
+        terms: Terms,
+        target: &Target<'_>,
+        retry: Option<&Retry<'_>>,
+    ) -> Result<Plan, Refusal> {
+        // A state is verified also where the function would need nothing of it.
+        let retry = retry.filter(|_| !terms.era.is_legacy());
+        let binding = (!terms.era.is_legacy() && (common.asks || retry.is_some()))
+            .then(|| Rounds::binding(target, head.principal.as_ref()));
+        let round = match (retry, &binding) {
+            (Some(retry), Some(binding)) => self.rounds.resume(retry, binding)?,
+            _ => Round::default(),
+        };
+        let plan = Plan::plain(subject, common.name, common.limits);
+        Ok(Plan { asks: common.asks, round, binding, ..plan })
+    }
+
+    /// How a function's questions reach this client.
+    fn way(&self, head: &Head, terms: Terms) -> Way {
+        match (&head.carrier, terms.session) {
+            _ if !terms.era.is_legacy() => Way::Rounds,
+            _ if !head.streams => Way::Closed("this client takes no events, and a question is one"),
+            (Carrier::Pipe(_), _) | (Carrier::Http(_), Some(_)) => Way::Live,
+            (Carrier::Http(_), None) => Way::Closed("this client has no session"),
+        }
+    }
+
+    fn start(
+        self: &Arc<Self>,
+        head: Head,
+        terms: Terms,
+        id: &str,
+        plan: Plan,
+        mut meta: RequestMeta,
+        start: impl FnOnce(Context) -> Work,
+    ) -> Result<Reply, Refusal> {
+        if self.shutdown.is_cancelled() {
+            return Err(stopping());
+        }
+        let Ok(slot) = Arc::clone(&self.calls).try_acquire_owned() else {
+            tracing::warn!(target: "mcp_runtime::server", limit = self.bounds.max_concurrent_calls, "too many calls at once");
+            return Err(busy());
+        };
+        let way = if plan.asks { self.way(&head, terms) } else { Way::Closed("this function has no `Context` to ask with") };
+        let scope = if way == Way::Live { self.scope_of(&head, terms) } else { None };
+        let (headers, over_http) = match head.carrier {
+            Carrier::Http(mut headers) => {
+                if terms.session.is_some() {
+                    headers.remove(&SESSION_ID);
+                }
+                (without_credentials(headers), true)
+            }
+            Carrier::Pipe(_) => (HeaderMap::new(), false),
+        };
+        meta.log_level = meta.log_level.filter(|_| self.offer.logging);
+        let context = Context::new(CallState {
+            tool: plan.name,
+            states: Arc::clone(&self.states),
+            principal: head.principal,
+            headers,
+            extensions: head.extensions,
+            meta,
+            era: terms.era,
+            asking: Asking::new(way, plan.round, self.rounds.limit),
+            notifier: self.notifier.clone(),
+            begins_task: plan.begins_task,
+            is_driven: true,
+            _slot: Some(slot),
+        });
+        let running = Running::start(context, plan.limits, plan.asks, start);
+        let id = Arc::from(id);
+        let registration = terms.scope.map(|scope| self.in_flight.register(scope, Arc::clone(&id)));
+        if let Some(registration) = &registration
+            && self.has_ended(terms.session)
+        {
+            // Its session ended before it could be found there.
+            registration.cancelled.cancel();
+        }
+        Ok(Reply::Call(Call {
+            running: Some(running),
+            id,
+            era: terms.era,
+            endpoint: Arc::clone(self),
+            subject: plan.subject,
+            binding: plan.binding,
+            scope,
+            waiting: Vec::new(),
+            task: plan.task,
+            head_sent: false,
+            registration,
+            session: terms.session.filter(|_| over_http),
+            outlives_client: over_http && terms.era.is_legacy(),
+        }))
+    }
+}
+
+fn stopping() -> Refusal {
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, Code::InternalError, "The server is stopping")
+}
+
+fn unknown(noun: &str, name: &str, meant: Option<&str>) -> Refusal {
+    let meant = meant.map(|name| format!("; did you mean {name}?")).unwrap_or_default();
+    Refusal::params(format!("No {noun} named {}{meant}", printable(name)))
+}
+
+/// Names and values.
+type Strings<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
+
+/// Strings by name, of a JSON object.
+fn strings(text: Option<&str>) -> Result<Strings<'_>, Refusal> {
+    /// So many are read.
+    const MOST: usize = 64;
+    const RULE: &str = "the arguments must be an object of at most 64 strings";
+
+    struct ByName;
+
+    impl<'de> serde::de::Visitor<'de> for ByName {
+        type Value = Strings<'de>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("an object of strings")
+        }
+
+        fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            use serde::de::Error as _;
+            let mut strings: Self::Value = Vec::new();
+            while let Some(name) = map.next_key::<String>()? {
+                let value: &RawValue = map.next_value()?;
+                // What is null is left out.
+                if value.get() == "null" {
+                    continue;
+                }
+                let value: String = serde_json::from_str(value.get()).map_err(A::Error::custom)?;
+                if strings.len() == MOST || strings.iter().any(|(known, _)| *known == name) {
+                    return Err(A::Error::custom("too many, or one twice"));
+                }
+                strings.push((name.into(), value.into()));
+            }
+            Ok(strings)
+        }
+    }
+
+    let Some(text) = text.filter(|text| *text != "null") else { return Ok(Vec::new()) };
+    let mut json = serde_json::Deserializer::from_str(text);
+    serde::de::Deserializer::deserialize_map(&mut json, ByName).map_err(|_| Refusal::params(RULE))
+}
+
+/// Decided before the head of an answer is sent: only then can a client be asked for more rights.
+fn forbidden(common: &Common, principal: Option<&Principal>, id: &str) -> Option<Reply> {
+    let Common { name, scopes, .. } = common;
+    if common.allows(principal) {
+        return None;
+    }
+    // All that the operation needs, at once.
+    let challenge = Challenge::new().scope(scopes.iter().copied());
+    let (challenge, message) = if principal.is_none() {
+        (challenge, format!("{name} needs a signed-in caller"))
+    } else {
+        let message = format!("{name} needs the scopes {}", scopes.join(" "));
+        (challenge.error(ChallengeError::InsufficientScope, message.as_str()), message)
+    };
+    let refusal = Refusal::new(challenge.status(), Code::InvalidRequest, message).with_id(Some(id));
+    Some(Reply::Challenge { body: refusal.to_json(), challenge })
+}
+
+/// What proved the caller's identity is not for handlers: a token passed on is a token leaked.
+fn without_credentials(mut headers: HeaderMap) -> HeaderMap {
+    for name in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION] {
+        headers.remove(name);
+    }
+    headers
+}

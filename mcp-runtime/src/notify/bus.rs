@@ -1,0 +1,80 @@
+//! From one instance to all.
+
+use serde::{Deserialize, Serialize};
+
+/// Something that other instances may have to know. Opaque to a bus, which carries it as JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "camelCase")]
+#[non_exhaustive]
+pub enum Event {
+    /// See [`Notifier::tools_changed`](super::Notifier::tools_changed).
+    ToolsChanged,
+    /// See [`Notifier::prompts_changed`](super::Notifier::prompts_changed).
+    PromptsChanged,
+    /// See [`Notifier::resources_changed`](super::Notifier::resources_changed).
+    ResourcesChanged,
+    /// See [`Notifier::resource_updated`](super::Notifier::resource_updated).
+    ResourceUpdated {
+        /// The resource.
+        uri: String,
+    },
+    /// A task is in another state.
+    TaskChanged {
+        /// The task.
+        id: String,
+        /// The task as a client reads it: the members of a JSON object.
+        state: String,
+    },
+    /// A client answered a question that may have been asked by another instance.
+    Answered {
+        /// Whom the question belongs to: a session or a task.
+        scope: String,
+        /// The question.
+        key: String,
+        /// JSON text.
+        answer: String,
+        /// Is it an error in place of a result?
+        is_error: bool,
+    },
+    /// A task shall end that may run on another instance.
+    TaskCancelled {
+        /// The task.
+        id: String,
+    },
+}
+
+/// Takes an event that any instance published.
+pub type Deliver = Box<dyn Fn(Event) + Send + Sync>;
+
+/// Brings events to every instance of a server: Redis or NATS, for example. Without one, a server is alone.
+///
+/// ```
+/// use std::sync::{Arc, Mutex};
+///
+/// use mcp_runtime::{Deliver, Event, EventBus};
+///
+/// /// Two servers in one process.
+/// #[derive(Clone, Default)]
+/// struct Shared(Arc<Mutex<Vec<Deliver>>>);
+///
+/// impl EventBus for Shared {
+///     fn publish(&self, event: Event) {
+///         let text = serde_json::to_string(&event).expect("an event is JSON");
+///         for deliver in self.0.lock().expect("no panic").iter() {
+///             deliver(serde_json::from_str(&text).expect("it was an event"));
+///         }
+///     }
+///
+///     fn attach(&self, deliver: Deliver) {
+///         self.0.lock().expect("no panic").push(deliver);
+///     }
+/// }
+/// ```
+pub trait EventBus: Send + Sync + 'static {
+    /// Hands an event to every instance, this one included. Must not block: a bus over a network queues, and what it must drop it
+    /// drops.
+    fn publish(&self, event: Event);
+
+    /// Called once, when the server is built: `deliver` is to be called with each event that any instance published.
+    fn attach(&self, deliver: Deliver);
+}

@@ -1,0 +1,214 @@
+//! One client's ear: what it wants to hear of, and what it was not yet told.
+
+use std::future::poll_fn;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+
+use super::bus::Event;
+
+/// So many resources and tasks may wait to be told of; a listener that falls behind further loses its stream.
+const MOST_PENDING: usize = 256;
+
+/// What a listener wants to hear of.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Interests {
+    pub(crate) tools: bool,
+    pub(crate) prompts: bool,
+    pub(crate) resources: bool,
+    /// Of these, and of those below them.
+    pub(crate) uris: Vec<String>,
+    pub(crate) tasks: Vec<String>,
+}
+
+/// What a listener is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    ToolsChanged,
+    PromptsChanged,
+    ResourcesChanged,
+    ResourceUpdated(String),
+    /// The members of the task's JSON object.
+    TaskChanged(String),
+    /// It fell too far behind: there is no telling what it missed.
+    Lost,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Listener(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    interests: Interests,
+    tools: bool,
+    prompts: bool,
+    resources: bool,
+    updated: Vec<String>,
+    /// The latest state of each.
+    changed: Vec<(String, String)>,
+    lost: bool,
+    waker: Option<Waker>,
+}
+
+impl Listener {
+    pub(crate) fn new(interests: Interests) -> Self {
+        Self(Mutex::new(State { interests, ..State::default() }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a resource to what it wants to hear of; false if there is no room for another.
+    pub(crate) fn subscribe(&self, uri: &str, most: usize) -> bool {
+        let mut state = self.lock();
+        if state.interests.uris.iter().any(|known| known == uri) {
+            return true;
+        }
+        let has_room = state.interests.uris.len() < most;
+        if has_room {
+            state.interests.uris.push(uri.to_owned());
+        }
+        has_room
+    }
+
+    pub(crate) fn unsubscribe(&self, uri: &str) {
+        let mut state = self.lock();
+        state.interests.uris.retain(|known| known != uri);
+        state.updated.retain(|updated| updated != uri);
+    }
+
+    pub(super) fn offer(&self, event: &Event) {
+        let mut state = self.lock();
+        if !state.take_note(event) {
+            return;
+        }
+        let waker = state.waker.take();
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// The next thing to tell it.
+    pub(crate) async fn next(&self) -> Heard {
+        poll_fn(|cx| self.poll_next(cx.waker())).await
+    }
+
+    pub(crate) fn poll_next(&self, waker: &Waker) -> Poll<Heard> {
+        let mut state = self.lock();
+        match state.next() {
+            Some(heard) => Poll::Ready(heard),
+            None => {
+                state.waker = Some(waker.clone());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl State {
+    /// Is there something new to tell?
+    fn take_note(&mut self, event: &Event) -> bool {
+        match event {
+            Event::ToolsChanged if self.interests.tools => self.tools = true,
+            Event::PromptsChanged if self.interests.prompts => self.prompts = true,
+            Event::ResourcesChanged if self.interests.resources => self.resources = true,
+            Event::ResourceUpdated { uri } if self.interests.uris.iter().any(|of| is_within(uri, of)) => {
+                if self.updated.contains(uri) {
+                    return false;
+                }
+                if self.updated.len() >= MOST_PENDING {
+                    self.lost = true;
+                } else {
+                    self.updated.push(uri.clone());
+                }
+            }
+            Event::TaskChanged { id, state } if self.interests.tasks.contains(id) => {
+                match self.changed.iter_mut().find(|(known, _)| known == id) {
+                    Some((_, latest)) => latest.clone_from(state),
+                    None => self.changed.push((id.clone(), state.clone())),
+                }
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn next(&mut self) -> Option<Heard> {
+        if self.lost {
+            return Some(Heard::Lost);
+        }
+        if std::mem::take(&mut self.tools) {
+            return Some(Heard::ToolsChanged);
+        }
+        if std::mem::take(&mut self.prompts) {
+            return Some(Heard::PromptsChanged);
+        }
+        if std::mem::take(&mut self.resources) {
+            return Some(Heard::ResourcesChanged);
+        }
+        if !self.updated.is_empty() {
+            return Some(Heard::ResourceUpdated(self.updated.remove(0)));
+        }
+        (!self.changed.is_empty()).then(|| Heard::TaskChanged(self.changed.remove(0).1))
+    }
+}
+
+/// Is `uri` the resource `of`, or below it?
+fn is_within(uri: &str, of: &str) -> bool {
+    uri.strip_prefix(of).is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || of.ends_with('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn updated(uri: &str) -> Event {
+        Event::ResourceUpdated { uri: uri.to_owned() }
+    }
+
+    fn told(listener: &Listener) -> Vec<Heard> {
+        let mut all = Vec::new();
+        while let Poll::Ready(heard) = listener.poll_next(Waker::noop()) {
+            let lost = heard == Heard::Lost;
+            all.push(heard);
+            if lost {
+                break;
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn a_listener_hears_of_what_it_asked_for_once() {
+        let interests = Interests { tools: true, uris: vec!["a://x".into()], tasks: vec!["t".into()], ..Interests::default() };
+        let listener = Listener::new(interests);
+        for event in [Event::ToolsChanged, Event::ToolsChanged, Event::PromptsChanged, Event::ResourcesChanged] {
+            listener.offer(&event);
+        }
+        for uri in ["a://x", "a://x", "a://x/y", "a://xy", "a://"] {
+            listener.offer(&updated(uri));
+        }
+        for (id, state) in [("t", "1"), ("u", "2"), ("t", "3")] {
+            listener.offer(&Event::TaskChanged { id: id.into(), state: state.into() });
+        }
+        let expected = [
+            Heard::ToolsChanged,
+            Heard::ResourceUpdated("a://x".into()),
+            Heard::ResourceUpdated("a://x/y".into()),
+            Heard::TaskChanged("3".into()),
+        ];
+        assert_eq!(told(&listener), expected);
+        listener.unsubscribe("a://x");
+        listener.offer(&updated("a://x"));
+        assert_eq!(told(&listener), []);
+    }
+
+    #[test]
+    fn who_falls_too_far_behind_is_told_that_it_lost_something() {
+        let listener = Listener::new(Interests { uris: vec!["a://".into()], ..Interests::default() });
+        (0..MOST_PENDING + 1).for_each(|number| listener.offer(&updated(&format!("a://{number}"))));
+        assert_eq!(told(&listener), [Heard::Lost]);
+        assert!(listener.subscribe("b://", 2) && listener.subscribe("b://", 2) && !listener.subscribe("c://", 2));
+    }
+}

@@ -1,0 +1,152 @@
+//! Events in memory: of one instance, for some minutes.
+
+use std::collections::{HashMap, VecDeque};
+use std::future::ready;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::store::{EventStore, EventStoreFuture, Replay, StoredEvent};
+
+/// So many events of one stream are kept.
+const MOST_OF_ONE: usize = 256;
+
+/// So many streams, and so many bytes of all of them.
+const MOST_STREAMS: usize = 4096;
+const MOST_BYTES: usize = 64 * 1024 * 1024;
+
+/// So long after its end, or its last event, a stream is kept.
+const KEPT: Duration = Duration::from_secs(300);
+
+/// Keeps events in this process: 256 of a stream, 64 MiB in all, for five minutes. Where there is no more room, the stream that
+/// was quiet for longest is forgotten.
+#[derive(Debug, Default)]
+pub struct MemoryEvents(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    streams: HashMap<String, Log>,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Log {
+    events: VecDeque<StoredEvent>,
+    ended: bool,
+    touched: Instant,
+}
+
+impl MemoryEvents {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn append(&mut self, stream: &str, event: StoredEvent, now: Instant) {
+        if !self.streams.contains_key(stream) {
+            self.forget(|_, log| now.duration_since(log.touched) >= KEPT);
+            if self.streams.len() >= MOST_STREAMS {
+                self.forget_quietest(stream);
+            }
+        }
+        self.bytes += event.data.len();
+        let empty = || Log { events: VecDeque::new(), ended: false, touched: now };
+        let log = self.streams.entry(stream.to_owned()).or_insert_with(empty);
+        log.touched = now;
+        log.events.push_back(event);
+        if log.events.len() > MOST_OF_ONE {
+            let index = log.events.iter().position(|event| event.can_be_dropped).unwrap_or(0);
+            self.bytes -= log.events.remove(index).map_or(0, |event| event.data.len());
+        }
+        while self.bytes > MOST_BYTES && self.streams.len() > 1 {
+            self.forget_quietest(stream);
+        }
+    }
+
+    fn forget_quietest(&mut self, but: &str) {
+        let others = self.streams.iter().filter(|(name, _)| *name != but);
+        // Those that have ended go first.
+        let quietest = others.min_by_key(|(_, log)| (!log.ended, log.touched)).map(|(name, _)| name.clone());
+        if let Some(quietest) = quietest {
+            self.forget(|name, _| name == quietest);
+        }
+    }
+
+    fn forget(&mut self, which: impl Fn(&str, &Log) -> bool) {
+        let bytes = &mut self.bytes;
+        self.streams.retain(|name, log| {
+            let goes = which(name, log);
+            if goes {
+                *bytes -= log.events.iter().map(|event| event.data.len()).sum::<usize>();
+            }
+            !goes
+        });
+    }
+}
+
+impl EventStore for MemoryEvents {
+    fn append<'a>(&'a self, stream: &'a str, event: StoredEvent) -> EventStoreFuture<'a, ()> {
+        self.lock().append(stream, event, Instant::now());
+        Box::pin(ready(Ok(())))
+    }
+
+    fn end<'a>(&'a self, stream: &'a str) -> EventStoreFuture<'a, ()> {
+        if let Some(log) = self.lock().streams.get_mut(stream) {
+            (log.ended, log.touched) = (true, Instant::now());
+        }
+        Box::pin(ready(Ok(())))
+    }
+
+    fn after<'a>(&'a self, stream: &'a str, number: u64) -> EventStoreFuture<'a, Option<Replay>> {
+        let state = self.lock();
+        let replay = state.streams.get(stream).map(|log| {
+            let events = log.events.iter().filter(|event| event.number > number).cloned().collect();
+            Replay::new(events, log.ended)
+        });
+        Box::pin(ready(Ok(replay)))
+    }
+
+    fn forget<'a>(&'a self, prefix: &'a str) -> EventStoreFuture<'a, ()> {
+        self.lock().forget(|name, _| name.starts_with(prefix));
+        Box::pin(ready(Ok(())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(number: u64, size: usize, can_be_dropped: bool) -> StoredEvent {
+        StoredEvent::new(number, "x".repeat(size), can_be_dropped)
+    }
+
+    fn numbers(state: &State, stream: &str) -> Vec<u64> {
+        state.streams[stream].events.iter().map(|event| event.number).collect()
+    }
+
+    #[test]
+    fn of_a_long_stream_what_can_be_dropped_goes_first() {
+        let (mut state, now) = (State::default(), Instant::now());
+        state.append("a", event(1, 1, false), now);
+        for number in 2..=300 {
+            state.append("a", event(number, 1, true), now);
+        }
+        let kept = numbers(&state, "a");
+        assert_eq!((kept.len(), kept[0], kept[1], state.bytes), (MOST_OF_ONE, 1, 46, MOST_OF_ONE));
+    }
+
+    #[test]
+    fn the_quietest_stream_gives_way_to_others() {
+        let (mut state, now) = (State::default(), Instant::now());
+        for (order, name) in ["old", "ended", "new"].into_iter().enumerate() {
+            state.append(name, event(1, MOST_BYTES / 4, false), now + Duration::from_secs(order as u64));
+        }
+        state.streams.get_mut("ended").expect("a stream").ended = true;
+        state.append("more", event(1, MOST_BYTES / 3, false), now + Duration::from_secs(4));
+        assert!(!state.streams.contains_key("ended") && state.streams.contains_key("old"));
+        state.append("later", event(1, 1, false), now + KEPT + Duration::from_secs(3));
+        assert_eq!(state.streams.len(), 2, "what was quiet for long is forgotten");
+        state.forget(|_, _| true);
+        assert_eq!(state.bytes, 0);
+    }
+}

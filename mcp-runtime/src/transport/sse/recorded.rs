@@ -1,0 +1,106 @@
+//! Streams that are written down as they are sent, so that a client of a legacy session can come back for the rest.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::queue::Queue;
+use crate::endpoint::{Call, Resumed, Said, Word};
+use crate::protocol::Era;
+use crate::streams::Recorder;
+
+/// Carries a call to its end, whether somebody listens or not.
+pub(super) async fn call(mut call: Call, first: Said, mut recorder: Recorder, era: Era, queue: Arc<Queue>) {
+    // From its first event on a client knows where it is. Older clients read an empty event as a broken message (MCP 2025-11-25,
+    // Streamable HTTP, "Sending Messages to the Server").
+    if era >= Era::V2025_11_25 {
+        let id = recorder.append("", false).await;
+        queue.put(event(&id, ""));
+    }
+    let mut said = first;
+    loop {
+        match said {
+            Said::Report(report) => {
+                let (report, id) = keep(&mut recorder, &report, true).await;
+                queue.offer(event(&id, &report));
+            }
+            Said::Question(question) => {
+                let (question, id) = keep(&mut recorder, &question, false).await;
+                queue.put(event(&id, &question));
+            }
+            Said::CloseStream(retry) if era >= Era::V2025_11_25 => {
+                queue.put(Bytes::from(format!("retry: {}\n\n", retry.as_millis())));
+                queue.end();
+            }
+            Said::CloseStream(_) => {}
+            Said::Answer { body, .. } => {
+                let (answer, id) = keep(&mut recorder, &body, false).await;
+                queue.put(event(&id, &answer));
+                break;
+            }
+            Said::Cancelled => {
+                queue.clear();
+                break;
+            }
+        }
+        said = call.next().await;
+    }
+    recorder.end().await;
+    queue.end();
+}
+
+async fn keep(recorder: &mut Recorder, json: &[u8], can_be_dropped: bool) -> (String, String) {
+    // It was written from text.
+    let json = String::from_utf8_lossy(json).into_owned();
+    let id = recorder.append(&json, can_be_dropped).await;
+    (json, id)
+}
+
+/// Sends what a client missed, then what comes.
+pub(super) async fn resume(resumed: Resumed, queue: Arc<Queue>) {
+    let Resumed { endpoint, session, missed, until, listening, replaced } = resumed;
+    if let Some(mut id) = missed {
+        loop {
+            let Some(replay) = endpoint.streams().after(&session.key, &id).await else { break };
+            for stored in replay.events {
+                queue.room().await;
+                id.number = stored.number;
+                queue.put(event(&id.to_string(), &stored.data));
+            }
+            // The stream of a session itself goes on below.
+            if replay.ended || listening.is_some() {
+                break;
+            }
+            tokio::select! {
+                () = endpoint.streams().more(&session.key, &id) => {}
+                () = credential_ends(until) => break,
+            }
+        }
+    }
+    let Some(mut listening) = listening else { return queue.end() };
+    let mut recorder = endpoint.streams().record_listener(&session.key).await;
+    loop {
+        queue.room().await;
+        let word = tokio::select! {
+            word = listening.next() => word,
+            // The client opened another in its place: a message goes to one of them (MCP 2025-11-25, "Multiple Connections").
+            () = replaced.cancelled() => break,
+        };
+        let Word::Notification(notification) = word else { break };
+        let (notification, id) = keep(&mut recorder, &notification, true).await;
+        queue.put(event(&id, &notification));
+    }
+    queue.end();
+}
+
+async fn credential_ends(until: Option<Instant>) {
+    match until {
+        Some(until) => tokio::time::sleep_until(until).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn event(id: &str, json: &str) -> Bytes {
+    Bytes::from(format!("id: {id}\ndata: {json}\n\n"))
+}
