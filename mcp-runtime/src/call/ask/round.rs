@@ -112,6 +112,8 @@ impl Round {
 
     pub(super) fn asks(&mut self, asked: &[Asked]) {
         self.count += 1;
+        // Made here at the latest: a round that is sent twice must not find two.
+        self.call_key();
         self.asked = asked.iter().map(|asked| (asked.key.clone(), Hex(asked.digest))).collect();
     }
 
@@ -243,6 +245,15 @@ mod tests {
         for forged in ["", "{}", "null", r#"{"r":0,"q":[["a","zz"]],"a":[],"s":[]}"#] {
             assert!(Round::resumed(forged, None).is_err(), "{forged}");
         }
+    }
+
+    #[test]
+    fn a_round_that_is_sent_twice_has_one_call_key() {
+        let mut first = Round::default();
+        first.asks(&[asked("name", 1)]);
+        let carried = first.carried();
+        let again = || Round::resumed(&carried, None).expect("a round").call_key();
+        assert_eq!(again(), again());
     }
 
     #[test]
