@@ -228,8 +228,8 @@ impl Asking {
     /// What the next round must know, as JSON text; an error that says so where it is too much.
     pub(crate) fn carried(&self) -> Result<String, String> {
         let state = self.lock();
-        if state.round.count() >= MAX_ROUNDS {
-            return Err(format!("The tool asked more than {MAX_ROUNDS} rounds of questions."));
+        if state.round.count() > MAX_ROUNDS {
+            return Err(format!("The call asked more than {MAX_ROUNDS} rounds of questions."));
         }
         let carried = state.round.carried();
         if carried.len() > state.limit {
@@ -308,5 +308,21 @@ impl Asking {
             ));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_asks_fifty_rounds_and_no_more() {
+        let asking = Asking::new(Way::Rounds, Round::default(), usize::MAX);
+        for _ in 0..MAX_ROUNDS {
+            asking.lock().round.asks(&[]);
+            assert!(asking.carried().is_ok());
+        }
+        asking.lock().round.asks(&[]);
+        assert_eq!(asking.carried().expect_err("too many"), "The call asked more than 50 rounds of questions.");
     }
 }
