@@ -243,7 +243,8 @@ impl Endpoint {
         }
         // The tasks of 2025-11-25 are others, and not offered: its clients get results.
         let can = !terms.era.is_legacy() && meta.capabilities.contains(Capability::Tasks);
-        let tasking = |at_once| Ok(Ok(Some(Tasking { principal: head.principal.clone(), at_once })));
+        let timeout = entry.definition.timeout;
+        let tasking = |at_once| Ok(Ok(Some(Tasking { principal: head.principal.clone(), at_once, timeout })));
         match entry.definition.task {
             TaskMode::Optional | TaskMode::Required if can => tasking(true),
             TaskMode::Deferred if can => tasking(false),

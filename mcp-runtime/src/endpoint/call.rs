@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use http::StatusCode;
 use mcp_auth::Principal;
@@ -53,6 +54,8 @@ pub(super) struct Tasking {
     pub(super) principal: Option<Principal>,
     /// Before it says anything?
     pub(super) at_once: bool,
+    /// The longest run, where its tool says one.
+    pub(super) timeout: Option<Duration>,
 }
 
 /// What is called, as far as its answer depends on it.
@@ -80,7 +83,7 @@ pub(crate) enum Said {
     /// A request to the client, which must not be lost.
     Question(Vec<u8>),
     /// The connection may go; the client comes back after so long for the rest.
-    CloseStream(std::time::Duration),
+    CloseStream(Duration),
     Answer {
         /// As long as the head of the answer was not sent.
         status: StatusCode,
@@ -176,7 +179,7 @@ impl Call {
                 // What answers to questions made of it is no one else's, and no later one's.
                 let cache = cache.filter(|_| !retried);
                 let hint = CacheHint {
-                    ttl: cache.map_or(std::time::Duration::ZERO, |cache| cache.ttl),
+                    ttl: cache.map_or(Duration::ZERO, |cache| cache.ttl),
                     is_public: cache.is_some_and(|cache| cache.is_public) && self.endpoint.may_be_public(),
                 };
                 renderer.resource(id, era, &result, hint)
@@ -242,11 +245,11 @@ impl Call {
 
     async fn go_on_as_task(&mut self) -> Said {
         let name = self.name();
-        let (Some(running), Some(Tasking { principal, .. })) = (self.running.take(), self.task.take()) else {
+        let (Some(running), Some(Tasking { principal, timeout, .. })) = (self.running.take(), self.task.take()) else {
             return Said::Cancelled;
         };
         self.registration = None;
-        match self.endpoint.begin_task(running, principal.as_ref()).await {
+        match self.endpoint.begin_task(running, principal.as_ref(), timeout).await {
             Ok(members) => Said::Answer { status: StatusCode::OK, body: self.endpoint.renderer.task(&self.id, &members) },
             Err(message) => self.failure(name, Failure::Said(message)),
         }

@@ -65,8 +65,14 @@ impl Tasks {
 }
 
 impl Endpoint {
-    /// Makes a call a task; gives the members of the task's JSON object, or what to tell the client.
-    pub(super) async fn begin_task(self: &Arc<Self>, mut running: Running, owner: Option<&Principal>) -> Result<String, String> {
+    /// Makes a call a task, with its tool's own limit of time if it has one; gives the members of the task's JSON object, or what
+    /// to tell the client.
+    pub(super) async fn begin_task(
+        self: &Arc<Self>,
+        mut running: Running,
+        owner: Option<&Principal>,
+        timeout: Option<Duration>,
+    ) -> Result<String, String> {
         let tasks = &self.tasks;
         let now = SystemTime::now();
         let tool = running.context().tool_name();
@@ -83,7 +89,7 @@ impl Endpoint {
                 return Err("The task could not be begun.".to_owned());
             }
         }
-        running.become_task(tasks.timeout);
+        running.become_task(timeout.unwrap_or(tasks.timeout));
         let members = members(&record, None);
         let reach = RunningTask {
             call: running.context().downgrade(),

@@ -392,3 +392,23 @@ async fn log_messages_go_to_clients_that_ask_and_no_others() {
         assert_eq!(offered(&sessionless).await.error_code(), Some(-32601), "{era:?}: nowhere to remember it");
     }
 }
+
+// ------------------------------------------------------------------------------------------ tasks
+
+/// Takes longer than it may.
+#[tool(task, timeout = "10s", crate = crate)]
+async fn slow_task() {
+    tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_keeps_to_the_time_of_its_tool() {
+    let tasks = json!({ "extensions": { "io.modelcontextprotocol/tasks": {} } });
+    let client = Client::new(&Server::new("test", "0").only([slow_task::tool()])).capabilities(tasks);
+    let begun = client.call("slow_task", json!({})).await;
+    tokio::time::sleep(std::time::Duration::from_secs(11)).await;
+    let ended = client.request("tasks/get", json!({ "taskId": begun.result()["taskId"] })).await;
+    assert_eq!(ended.result()["status"], "completed", "{:?}", ended.message());
+    let text = &ended.result()["result"]["content"][0]["text"];
+    assert_eq!(text, "The tool did not finish within its limit of 10s.");
+}
