@@ -8,7 +8,8 @@ use schemars::{Schema, SchemaGenerator};
 use super::{Injected, Location};
 use crate::call::{Capability, CompletionFuture, CompletionRequest, Context, PromptFuture, RawStrings};
 
-/// A prompt that can be served: what `#[prompt]` makes of a function.
+/// A prompt that can be served: what [`#[prompt]`](macro@crate::prompt) makes of a function, in hand for
+/// [`Server::only_prompts`](crate::Server::only_prompts).
 #[derive(Clone, Copy)]
 pub struct Prompt(&'static PromptDefinition);
 

@@ -7,7 +7,10 @@ use super::uri_template::UriTemplate;
 use super::{CompletionDefinition, Injected, Location};
 use crate::call::{Capability, Context, RawStrings, ReadFuture, ReadTarget};
 
-/// A resource that can be served: what `#[resource]` makes of a function.
+/// A resource that can be served, or a family of them: what [`#[resource]`](macro@crate::resource) makes of a function, in hand for
+/// [`Server::only_resources`](crate::Server::only_resources).
+///
+#[doc = include_str!("../docs/resources.md")]
 #[derive(Clone, Copy)]
 pub struct Resource(&'static ResourceDefinition);
 

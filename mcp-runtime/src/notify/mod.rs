@@ -18,6 +18,8 @@ use std::sync::Arc;
 ///
 /// Clients hear of what they asked for, on servers that declare it: [`Server::list_changes`](crate::Server::list_changes),
 /// [`Server::resource_updates`](crate::Server::resource_updates). Nothing here waits.
+///
+#[doc = include_str!("../docs/changes.md")]
 #[derive(Clone, Debug, Default)]
 pub struct Notifier(Arc<Hub>);
 

@@ -41,6 +41,8 @@ impl<R> Prepared<R> {
 }
 
 /// A question to the client, asked when it is first polled. Dropped, it is withdrawn.
+///
+#[doc = include_str!("../../docs/asking.md")]
 #[must_use = "a question is asked when it is awaited"]
 pub struct Question<R> {
     context: Context,
