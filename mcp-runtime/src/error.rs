@@ -176,7 +176,7 @@ pub enum Problem {
         /// The address.
         address: String,
     },
-    /// The keys that seal session ids are not right.
+    /// The keys that seal what clients keep are not right.
     #[error("{origin}: {error}")]
     SealingKeys {
         /// Where they come from: the setting or the environment variable.

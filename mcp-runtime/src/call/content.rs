@@ -301,7 +301,6 @@ impl ResourceContents {
         self
     }
 
-    /// States the media type that is known of what was read, where nothing else was said.
     /// As clients before 2025-06-18 know them.
     pub(crate) fn make_old(&mut self) {
         self.meta = None;
@@ -312,6 +311,7 @@ impl ResourceContents {
         self.meta.get_or_insert_default().entry(key).or_insert_with(|| value.clone());
     }
 
+    /// States the media type that is known of what was read, where nothing else was said.
     pub(super) fn complete(&mut self, target: &ReadTarget) {
         if self.mime_type.is_none() && self.uri == target.uri {
             self.mime_type = target.mime_type.map(str::to_owned);

@@ -355,7 +355,7 @@ pub(crate) fn questions(asked: &[Asked]) -> Value {
     asked.iter().map(|asked| (asked.key.clone(), asked.request.clone())).collect::<Map<_, _>>().into()
 }
 
-/// A question as a request of the server (MCP 2025-11-25, "Client Features"). Its id is the question's key.
+/// A question as a request of the server (MCP 2025-11-25, "Client Features").
 pub(crate) fn question(id: &str, asked: &Asked) -> Vec<u8> {
     let mut message = json!({ "jsonrpc": "2.0", "id": id, "method": asked.request["method"] });
     if asked.request["params"].as_object().is_some_and(|params| !params.is_empty()) {

@@ -312,7 +312,7 @@ impl Built {
         transport::http::router(&self.endpoint)
     }
 
-    /// A handle that stops the server.
+    /// A handle that changes and stops the server.
     #[must_use]
     pub fn handle(&self) -> Handle {
         Handle::new(Arc::clone(&self.endpoint))

@@ -25,8 +25,9 @@ use crate::tasks::TaskStore;
 
 /// An MCP server, as it is being put together.
 ///
-/// Every linked `#[tool]` is served unless [`only`](Self::only) or [`tags`](Self::tags) choose. Nothing is checked before
-/// [`build`](Self::build), which [`router`](Self::router) and [`serve`](Self::serve) call: it reports every mistake at once.
+/// Every linked `#[tool]`, `#[resource]` and `#[prompt]` is offered, unless [`only`](Self::only) and its like, or
+/// [`tags`](Self::tags), choose. Nothing is checked before [`build`](Self::build), which [`router`](Self::router) and
+/// [`serve`](Self::serve) call: it reports every mistake at once.
 #[derive(Clone)]
 #[must_use = "a server serves nothing before `serve`, `bind` or `router`"]
 pub struct Server {
@@ -78,7 +79,7 @@ pub enum LegacyClients {
     #[default]
     Sessions,
     /// Over HTTP they get no session: each request is served alone, and nothing is known of its client. Tools that require a
-    /// capability of the client answer with an error, and no call can be cancelled.
+    /// capability of the client answer with an error, no call can be cancelled, and nobody can be asked or told of changes.
     Sessionless,
     /// They are told that this server does not speak their version.
     Refused,
@@ -159,7 +160,8 @@ impl Server {
         self
     }
 
-    /// Serves these tools and no others: `.only([weather::tool(), search::tool()])`.
+    /// Serves these tools and no others: `.only([weather::tool(), search::tool()])`; with `[]` none. Prompts and resources are chosen
+    /// by [`only_prompts`](Self::only_prompts) and [`only_resources`](Self::only_resources).
     pub fn only(mut self, tools: impl IntoIterator<Item = Tool>) -> Self {
         self.only = Some(tools.into_iter().collect());
         self
@@ -279,7 +281,8 @@ impl Server {
         self
     }
 
-    /// How long a task is kept from when it was begun, its result included. Default: an hour.
+    /// How long a task is kept from when it was begun, its result included. Let it be longer than
+    /// [`task_timeout`](Self::task_timeout): what is still at work then ends unseen. Default: an hour.
     pub fn task_ttl(mut self, ttl: Duration) -> Self {
         self.task_ttl = ttl;
         self
@@ -291,7 +294,7 @@ impl Server {
         self
     }
 
-    /// How long a task may run. Default: an hour.
+    /// How long a task may run, unless its tool says otherwise. Default: an hour.
     pub fn task_timeout(mut self, timeout: Duration) -> Self {
         self.task_timeout = timeout;
         self
@@ -304,14 +307,16 @@ impl Server {
         self
     }
 
-    /// How long a legacy session may hold memory, for a subscription, without using it; then it ends. Default: 30 minutes.
+    /// How long a legacy session may hold memory, for a stream or a subscription, while it has no stream open and changes no
+    /// subscription; then it ends. Default: 30 minutes.
     pub fn session_idle(mut self, idle: Duration) -> Self {
         self.session_idle = idle;
         self
     }
 
     /// How many streams may listen at the same time, over all callers: further ones are answered with 503. One known caller has at
-    /// most 64. Default: 2048.
+    /// most 64, all anonymous ones together 1024; a legacy session that hears something counts by itself, beside its stream.
+    /// Default: 2048.
     pub fn max_streams(mut self, streams: usize) -> Self {
         self.limits.max_streams = streams;
         self
@@ -351,11 +356,12 @@ impl Server {
         self
     }
 
-    /// The keys for what clients keep for the server, session ids and cursors: `.sealing_keys([key])`. The first one seals, every one opens.
+    /// The keys for what clients keep for the server: session ids, cursors, and the state of calls that wait for answers.
+    /// `.sealing_keys([key])`: the first one seals, every one opens.
     ///
     /// A key is 32 to 64 random bytes in base64 or hex (`openssl rand -base64 32`). Without this, the environment variable
-    /// `MCP_SEALING_KEYS` has them, separated by commas; without either, the server makes one that ends with it, and sessions
-    /// survive neither a restart nor a request that reaches another instance. All instances need the same keys and the same
+    /// `MCP_SEALING_KEYS` has them, separated by commas; without either, the server makes one that ends with it, and what it
+    /// sealed survives neither a restart nor a request that reaches another instance. All instances need the same keys and the same
     /// [`public_url`](Self::public_url).
     ///
     /// To replace a key while several instances run, restart all of them three times: with `[old, new]`, so that all can open what
@@ -391,7 +397,8 @@ impl Server {
         self
     }
 
-    /// How many bytes of text or JSON a result may have, unless its tool says otherwise. Default: 1 MiB.
+    /// How many bytes of text or JSON a result may have, unless its tool or resource says otherwise. What a tool has beyond that is
+    /// cut, with a message; a larger resource is an error. Default: 1 MiB.
     pub fn max_result_bytes(mut self, bytes: usize) -> Self {
         self.limits.max_result_bytes = bytes;
         self
@@ -410,7 +417,7 @@ impl Server {
         self
     }
 
-    /// How many calls may run at the same time; further ones are answered with 503, legacy clients with an
+    /// How many calls and tasks may run at the same time; further ones are answered with 503, legacy clients with an
     /// error. Default: 1024.
     pub fn max_concurrent_calls(mut self, calls: usize) -> Self {
         self.limits.max_concurrent_calls = calls;

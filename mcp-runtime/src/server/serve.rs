@@ -185,7 +185,7 @@ impl Bound {
         self.built.tools()
     }
 
-    /// A handle that stops the server.
+    /// A handle that changes and stops the server.
     #[must_use]
     pub fn handle(&self) -> Handle {
         self.built.handle()

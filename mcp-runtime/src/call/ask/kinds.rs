@@ -146,7 +146,7 @@ impl From<String> for SamplingRequest {
 /// * questions that do not depend on each other are asked together: `tokio::try_join!(ctx.elicit::<A>(".."), ctx.roots())?`;
 /// * ask within the function itself: a task that it spawned can not ask.
 ///
-/// `requires(..)` on the function has the server check before it runs that the client can be asked.
+/// `requires(..)` on the function has the server check before it runs that the client can be asked. [`Question`] has all the rules.
 impl Context {
     /// Asks the user to fill in a form. `T` is a struct of texts, numbers, booleans, enums and lists of enums; `Option` and
     /// defaults make a field optional. Never ask for passwords or keys: that is for [`elicit_url`](Self::elicit_url).

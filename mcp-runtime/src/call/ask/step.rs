@@ -13,7 +13,7 @@ impl Context {
     /// A function that asks its client runs once more for each round of questions. The value of a completed step travels with
     /// the client, sealed, so any instance finds it, without a store. A step that fails is not completed.
     ///
-    /// **This is not exactly-once.** A client may send an earlier round again, and then the step of that round is done again; a
+    /// **This is not exactly-once.** A client may send a round again, and then the steps of that round are done again; a
     /// process may die between the work and the answer. What must happen at most once, a payment for one, needs a key that
     /// its own service knows: [`call_key`](Self::call_key) is the same through all rounds of one call, replayed ones too.
     ///
