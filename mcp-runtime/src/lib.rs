@@ -33,6 +33,7 @@ pub use mcp_auth::{
 };
 pub use mcp_macros::{data, prompt, resource, tool};
 pub use notify::{Deliver, Event, EventBus, Notifier};
+pub use protocol::Era;
 pub use server::{Bound, Built, Handle, LegacyClients, Server};
 pub use tokio_util::sync::CancellationToken;
 

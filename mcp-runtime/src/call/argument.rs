@@ -1,5 +1,6 @@
 //! From raw bytes into the tool's types.
 
+use std::cell::Cell;
 use std::fmt::Display;
 
 use schemars::JsonSchema;
@@ -74,14 +75,16 @@ pub struct RawArguments<'a> {
     /// JSON text of an object; `None` where the call carries no arguments.
     text: Option<&'a str>,
     schema: &'a Enforced,
+    /// Set where they do not fit.
+    rejected: &'a Cell<bool>,
 }
 
 /// A report is for a model to read; beyond this it stops helping.
 pub(super) const MAX_REPORTED: usize = 20;
 
 impl<'a> RawArguments<'a> {
-    pub(crate) fn new(tool: &'static str, text: Option<&'a str>, schema: &'a Enforced) -> Self {
-        Self { tool, text, schema }
+    pub(crate) fn new(tool: &'static str, text: Option<&'a str>, schema: &'a Enforced, rejected: &'a Cell<bool>) -> Self {
+        Self { tool, text, schema, rejected }
     }
 
     /// Reads the arguments into `T`.
@@ -117,6 +120,7 @@ impl<'a> RawArguments<'a> {
     }
 
     fn reject(&self, problems: &[Problem]) -> Outcome {
+        self.rejected.set(true);
         tracing::debug!(target: "mcp_runtime::tool", tool = self.tool, problems = problems.len(), "arguments do not fit");
         let mut report = report(self.tool, problems);
         if problems.len() > MAX_REPORTED {

@@ -4,6 +4,7 @@
 //! for a client that can not do what is needed.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::sync::Arc;
 
 use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
@@ -72,8 +73,16 @@ impl Endpoint {
                 plan.begins_task = task.as_ref().is_some_and(|task| !task.at_once);
                 plan.task = task;
                 let call = entry.definition.call;
-                let arguments = RawArguments::new(entry.common.name, *arguments, &entry.enforced);
-                self.start(head, terms, id, plan, meta, |context| Work::Tool(call(context, arguments)))
+                let rejected = Cell::new(false);
+                let arguments = RawArguments::new(entry.common.name, *arguments, &entry.enforced, &rejected);
+                let mut reply = self.start(head, terms, id, plan, meta, |context| Work::Tool(call(context, arguments)))?;
+                if let Reply::Call(call) = &mut reply
+                    && rejected.get()
+                {
+                    // What is wrong with the arguments is said at once, not by a task.
+                    call.stays_a_call();
+                }
+                Ok(reply)
             }
             Target::Prompt { name, arguments } => {
                 let Some(entry) = catalog.prompts.find(name, principal) else {

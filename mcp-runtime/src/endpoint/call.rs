@@ -129,6 +129,11 @@ impl Call {
         self.head_sent = true;
     }
 
+    /// It does not become a task.
+    pub(super) fn stays_a_call(&mut self) {
+        self.task = None;
+    }
+
     pub(crate) fn endpoint(&self) -> &Arc<Endpoint> {
         &self.endpoint
     }

@@ -89,7 +89,7 @@ impl Endpoint {
                 return Err("The task could not be begun.".to_owned());
             }
         }
-        running.become_task(timeout.unwrap_or(tasks.timeout));
+        running.become_task((timeout.unwrap_or(tasks.timeout)).min(tasks.ttl));
         let members = members(&record, None);
         let reach = RunningTask {
             call: running.context().downgrade(),
@@ -277,7 +277,7 @@ impl Worker {
             (self.record.status, self.record.payload) = (TaskStatus::Working, TaskPayload::None);
         } else {
             self.record.status = TaskStatus::InputRequired;
-            self.record.payload = TaskPayload::Input(questions(&open).to_string());
+            self.record.payload = TaskPayload::Input(questions(&open));
         }
     }
 
@@ -353,7 +353,7 @@ fn members(record: &TaskRecord, here: Option<&RunningTask>) -> String {
     if let Some(call) = here.filter(|_| !status.is_final()).and_then(|task| task.call.upgrade()) {
         let open = call.asking().unanswered();
         status = if open.is_empty() { TaskStatus::Working } else { TaskStatus::InputRequired };
-        input = (!open.is_empty()).then(|| questions(&open).to_string());
+        input = (!open.is_empty()).then(|| questions(&open));
     }
     let mut member = |name: &str, json: &str| {
         let _ = write!(members, r#","{name}":{json}"#);

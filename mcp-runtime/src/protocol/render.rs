@@ -165,7 +165,7 @@ impl Renderer {
     pub(crate) fn round(&self, id: &str, asked: &[Asked], state: &str) -> Vec<u8> {
         envelope(id, 1024 + state.len(), |out| {
             out.extend_from_slice(br#""resultType":"input_required","inputRequests":"#);
-            out.extend_from_slice(questions(asked).to_string().as_bytes());
+            out.extend_from_slice(questions(asked).as_bytes());
             out.extend_from_slice(br#","requestState":"#);
             write_string(out, state);
             self.meta(out, Era::V2026_07_28, None);
@@ -350,18 +350,18 @@ fn as_before_links(block: &Content) -> Content {
     Content::text(format!("Resource {name} <{}>{description}", link.get_uri()))
 }
 
-/// `inputRequests`: the questions by their keys.
-pub(crate) fn questions(asked: &[Asked]) -> Value {
-    asked.iter().map(|asked| (asked.key.clone(), asked.request.clone())).collect::<Map<_, _>>().into()
+/// `inputRequests`: the questions by their keys, as JSON text.
+pub(crate) fn questions(asked: &[Asked]) -> String {
+    let questions = asked.iter().map(|Asked { key, method, params, .. }| {
+        format!(r#"{}:{{"method":"{method}","params":{params}}}"#, Value::from(key.as_str()))
+    });
+    format!("{{{}}}", questions.collect::<Vec<_>>().join(","))
 }
 
 /// A question as a request of the server (MCP 2025-11-25, "Client Features").
 pub(crate) fn question(id: &str, asked: &Asked) -> Vec<u8> {
-    let mut message = json!({ "jsonrpc": "2.0", "id": id, "method": asked.request["method"] });
-    if asked.request["params"].as_object().is_some_and(|params| !params.is_empty()) {
-        message["params"] = asked.request["params"].clone();
-    }
-    message.to_string().into_bytes()
+    let Asked { method, params, .. } = asked;
+    format!(r#"{{"jsonrpc":"2.0","id":{},"method":"{method}","params":{params}}}"#, Value::from(id)).into_bytes()
 }
 
 /// What a listener hears, as a notification; of a subscription by the id of its request, as JSON text.

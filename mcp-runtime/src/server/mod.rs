@@ -120,7 +120,7 @@ impl Server {
             round_lifetime: Duration::from_secs(60 * 60),
             max_round_bytes: 64 * 1024,
             task_store: None,
-            task_ttl: Duration::from_secs(60 * 60),
+            task_ttl: Duration::from_secs(24 * 60 * 60),
             task_poll_interval: Duration::from_secs(1),
             task_timeout: Duration::from_secs(60 * 60),
             event_store: None,
@@ -281,8 +281,7 @@ impl Server {
         self
     }
 
-    /// How long a task is kept from when it was begun, its result included. Let it be longer than
-    /// [`task_timeout`](Self::task_timeout): what is still at work then ends unseen. Default: an hour.
+    /// How long a task is kept from when it was begun, its result included; it runs no longer either. Default: 24 hours.
     pub fn task_ttl(mut self, ttl: Duration) -> Self {
         self.task_ttl = ttl;
         self

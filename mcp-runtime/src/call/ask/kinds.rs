@@ -196,7 +196,8 @@ impl Context {
     pub fn sample(&self, request: impl Into<SamplingRequest>) -> Question<Sampled> {
         let SamplingRequest { messages, mut params } = request.into();
         params.insert("messages".to_owned(), messages.iter().map(|message| json!(message)).collect());
-        let prepared = Prepared::new(Capability::Sampling, "sampling/createMessage", params.into(), Box::new(sampled));
+        let prepared =
+            Prepared::new(Capability::Sampling, "sampling/createMessage", Value::from(params).to_string(), Box::new(sampled));
         Question::new(self.clone(), Ok(prepared))
     }
 
@@ -210,7 +211,7 @@ impl Context {
             let Listed { roots } = serde_json::from_str(answer.get()).map_err(|_| "it is no list of roots".to_owned())?;
             Ok(roots)
         };
-        let prepared = Prepared::new(Capability::Roots, "roots/list", json!({}), Box::new(read));
+        let prepared = Prepared::new(Capability::Roots, "roots/list", "{}".to_owned(), Box::new(read));
         Question::new(self.clone(), Ok(prepared))
     }
 }
@@ -221,11 +222,8 @@ fn form<T: DeserializeOwned + JsonSchema>(message: &str, era: Era) -> Result<Pre
     // A client before elicitation is refused for what it can not do, not for the form.
     let shown = if era == Era::V2025_03_26 { Ok("{}".to_owned()) } else { form.in_era(era) };
     let shown: String = shown.map_err(|unfit| AskError::Invalid(unfit.to_string()))?;
-    let schema: Value = serde_json::from_str(&shown).unwrap_or_default();
-    let mut params = json!({ "message": message, "requestedSchema": schema });
-    if era >= Era::V2025_11_25 {
-        params["mode"] = "form".into();
-    }
+    let mode = if era >= Era::V2025_11_25 { r#""mode":"form","# } else { "" };
+    let params = format!(r#"{{{mode}"message":{},"requestedSchema":{shown}}}"#, Value::from(message));
     let read = move |answer: &RawValue| {
         let Some(content) = chosen(answer)? else { return declined(answer) };
         let content = form.accept(&content).map_err(|faults| faults.join("; "))?;
@@ -242,17 +240,18 @@ fn link(message: &str, url: &str, context: &Context) -> Result<Prepared<Elicited
         Some("http") if local => {}
         _ => return Err(AskError::Invalid("the URL must be https, or http on this machine".to_owned())),
     }
-    let mut params = json!({ "mode": "url", "message": message, "url": url });
-    if context.era().is_legacy() {
-        // 2025-11-25 wants a name for it; the newest revision has none (MCP 2026-07-28, changelog, minor 11).
-        let named = mcp_auth::digest([context.call_key().as_bytes(), message.as_bytes(), url.as_bytes()]);
-        params["elicitationId"] = hex(&named[..16]).into();
-    }
+    let params = json!({ "mode": "url", "message": message, "url": url }).to_string();
     let read = |answer: &RawValue| match action(answer)?.as_str() {
         "accept" => Ok(Elicited::Accepted(())),
         _ => declined(answer),
     };
-    Ok(Prepared::new(Capability::ElicitationUrl, "elicitation/create", params, Box::new(read)))
+    let prepared = Prepared::new(Capability::ElicitationUrl, "elicitation/create", params, Box::new(read));
+    if !context.era().is_legacy() {
+        return Ok(prepared);
+    }
+    // 2025-11-25 wants a name for it; the newest revision has none (MCP 2026-07-28, changelog, minor 11).
+    let named = mcp_auth::digest([context.call_key().as_bytes(), message.as_bytes(), url.as_bytes()]);
+    Ok(prepared.with("elicitationId", &hex(&named[..16])))
 }
 
 fn action(answer: &RawValue) -> Result<String, String> {

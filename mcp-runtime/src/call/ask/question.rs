@@ -5,12 +5,12 @@ use std::pin::Pin;
 use std::task::{Poll, Waker};
 
 use mcp_auth::digest;
+use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
 
+use super::AskError;
 use super::round::hex;
 use super::state::{Asked, Digest, Outcome, Way};
-use super::AskError;
 use crate::call::{Capability, Context};
 use crate::excerpt::excerpt;
 
@@ -23,20 +23,23 @@ type Read<R> = Box<dyn Fn(&RawValue) -> Result<R, String> + Send>;
 pub(super) struct Prepared<R> {
     capability: Capability,
     method: &'static str,
-    params: Value,
+    /// JSON text of an object.
+    params: String,
     digest: Digest,
     read: Read<R>,
 }
 
 impl<R> Prepared<R> {
-    pub(super) fn new(capability: Capability, method: &'static str, params: Value, read: Read<R>) -> Self {
-        // The name of a link is the call's own, and says nothing about the question.
-        let mut asked = params.clone();
-        if let Some(asked) = asked.as_object_mut() {
-            asked.remove("elicitationId");
-        }
-        let digest = digest([method.as_bytes(), asked.to_string().as_bytes()]);
+    pub(super) fn new(capability: Capability, method: &'static str, params: String, read: Read<R>) -> Self {
+        let digest = digest([method.as_bytes(), params.as_bytes()]);
         Self { capability, method, params, digest, read }
+    }
+
+    /// With a further parameter, which says nothing about the question.
+    pub(super) fn with(mut self, name: &str, value: &str) -> Self {
+        self.params.truncate(self.params.len() - 1);
+        self.params.push_str(&format!(",{}:{}}}", Value::from(name), Value::from(value)));
+        self
     }
 }
 
@@ -119,8 +122,7 @@ impl<R> Question<R> {
         }
         let asked = || {
             let key = self.name.clone().unwrap_or_else(|| format!("q-{}", hex(&question[..8])));
-            let request = json!({ "method": prepared.method, "params": prepared.params });
-            Asked { key, digest: question, request }
+            Asked { key, digest: question, method: prepared.method, params: prepared.params.clone() }
         };
         match asking.open(asked, &question, waker) {
             Ok(()) => Poll::Pending,

@@ -212,7 +212,7 @@ mod tests {
     }
 
     fn asked(key: &str, mark: u8) -> Asked {
-        Asked { key: key.to_owned(), digest: [mark; 32], request: serde_json::Value::Null }
+        Asked { key: key.to_owned(), digest: [mark; 32], method: "roots/list", params: "{}".to_owned() }
     }
 
     #[test]

@@ -5,7 +5,6 @@ use std::task::Waker;
 use std::time::Duration;
 
 use mcp_auth::digest;
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::round::Round;
@@ -62,8 +61,9 @@ pub(crate) struct Asked {
     /// Names it among those of its call; never used for another one.
     pub(crate) key: String,
     pub(crate) digest: Digest,
-    /// `{"method": .., "params": ..}`
-    pub(crate) request: Value,
+    pub(crate) method: &'static str,
+    /// JSON text of an object: a form's fields keep their order.
+    pub(crate) params: String,
 }
 
 /// What the driver shall do after a poll.
