@@ -394,14 +394,30 @@ fn check_literal(literal: &str, begin: usize) -> Result<(), String> {
 
 /// Does a decoded value try to leave its place?
 ///
-/// True for `..` as a segment, a leading `/`, a leading drive letter (`C:`), and for backslashes and control characters anywhere.
-/// A value is decoded once: a `%2e` in it is three characters of a name.
+/// True for `..` as a segment, a leading `/`, a leading drive letter (`C:`), and for backslashes and control characters anywhere;
+/// and for what would be one of these once it is decoded again: URL parsers, for one, take `%2e%2e` for `..`.
 pub(crate) fn escapes(value: &str) -> bool {
+    leaves(value) || value.contains('%') && leaves(&decoded_again(value))
+}
+
+fn leaves(value: &str) -> bool {
     let has_drive = matches!(value.as_bytes(), [letter, b':', ..] if letter.is_ascii_alphabetic());
     has_drive
         || value.starts_with('/')
         || value.contains(|c: char| c == '\\' || c.is_control())
         || value.split('/').any(|segment| segment == "..")
+}
+
+/// As a lenient reader decodes a value: what is no escape stays as it is.
+fn decoded_again(value: &str) -> String {
+    let mut octets = Vec::with_capacity(value.len());
+    let mut encoded = value.as_bytes();
+    while let Some((&byte, rest)) = encoded.split_first() {
+        let octet;
+        (octet, encoded) = if byte == b'%' { escape(rest).unwrap_or((byte, rest)) } else { (byte, rest) };
+        octets.push(octet);
+    }
+    String::from_utf8_lossy(&octets).into_owned()
 }
 
 /// What `{var}` takes in a URI: unreserved characters (RFC 3986, section 2.3), what `encodeURIComponent` leaves, and escapes.

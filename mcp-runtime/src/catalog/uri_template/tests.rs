@@ -391,12 +391,40 @@ fn a_value_that_leaves_its_place_is_found() {
         "\t",
         "\u{7f}",
         "\u{85}",
+        "%2e%2e",
+        "a/%2E./b",
+        "..%2fa",
+        "%2Fetc",
+        "C%3a",
+        "a%5cb",
+        "a%00",
+        "%ff%0a%",
     ] {
         assert!(escapes(value), "{value:?}");
     }
-    for value in
-        ["", "x", ".", "...", "a..b", "..a", "a..", "a/..b/c", "a/b/", "a//b", "./a", "%2e%2e", "1:", "ab:c", "ü", "a b", "🦀:"]
-    {
+    for value in [
+        "",
+        "x",
+        ".",
+        "...",
+        "a..b",
+        "..a",
+        "a..",
+        "a/..b/c",
+        "a/b/",
+        "a//b",
+        "./a",
+        "%2e",
+        "100%",
+        "%25%",
+        "a%2fb",
+        "%252e%252e",
+        "1:",
+        "ab:c",
+        "ü",
+        "a b",
+        "🦀:",
+    ] {
         assert!(!escapes(value), "{value:?}");
     }
     let template = template("a:///{p}");
