@@ -112,16 +112,16 @@ impl Resources {
         if let Some(entry) = self.fixed.find(uri, principal) {
             return Some(Found { entry, variables: Vec::new() });
         }
-        let (entry, variables) = self.tried.iter().find_map(|&index| {
-            let entry = &self.templates.entries()[index];
-            entry.template.matches(uri).map(|variables| (entry, variables))
-        })?;
+        // What is hidden from the caller does not stand before others either.
+        let tried = self.tried.iter().map(|&index| &self.templates.entries()[index]);
+        let mut visible = tried.filter(|entry| entry.common.visible_to(principal));
+        let (entry, variables) = visible.find_map(|entry| Some((entry, entry.template.matches(uri)?)))?;
         let unchecked = entry.definition.unchecked;
         if let Some((name, _)) = variables.iter().find(|(name, value)| !unchecked.contains(name) && escapes(value)) {
             tracing::info!(target: "mcp_runtime::server", resource = entry.common.name, variable = name, "a URI tries to leave its place");
             return None;
         }
-        entry.common.visible_to(principal).then_some(Found { entry, variables })
+        Some(Found { entry, variables })
     }
 
     /// A template by its text.
