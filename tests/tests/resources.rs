@@ -501,7 +501,7 @@ async fn what_fails_is_an_internal_error_without_internals() {
             ("masked", -32603, "fault failed. The cause is in the server's log."),
             ("late", -32603, "fault did not finish within its limit of 3s"),
             ("told", -32603, "The archive is closed on Sundays."),
-            ("long", -32603, "The resource has 24 bytes, more than the 20 that can be read."),
+            ("long", -32603, "fault has a result of 24 bytes, more than the 20 that can be sent"),
             ("coded", -31001, "of my own"),
         ] {
             let answer = client.read(&format!("faults://{way}")).await;

@@ -57,6 +57,8 @@ pub(crate) enum Failure {
     Said(String),
     /// It took too long.
     TimedOut(Duration),
+    /// Its result has more bytes than can be sent.
+    TooLong { bytes: usize, limit: usize },
     /// Only the log knows.
     Masked,
 }
@@ -278,15 +280,21 @@ impl Work {
 }
 
 impl Ended {
-    /// Within the limit of bytes. A tool's result is cut, with a message; half a resource would be taken for a whole one.
+    /// Within the limit of bytes. A tool's result is cut, with a message; half of anything else would be taken for a whole one.
     fn limited(self, limit: usize) -> Self {
+        let bytes = match &self {
+            Self::Tool(_) | Self::Failed(_) => 0,
+            Self::Resource(result) => result.size(),
+            Self::Prompt(result) => result.size(),
+            Self::Completion(result) => result.values().iter().map(String::len).sum(),
+            Self::Extension(result) => result.to_string().len(),
+        };
+        if bytes > limit {
+            tracing::warn!(target: "mcp_runtime::tool", bytes, limit, "a result is over its limit");
+            return Self::Failed(Failure::TooLong { bytes, limit });
+        }
         match self {
             Self::Tool(result) => Self::Tool(result.limited(limit)),
-            Self::Resource(result) if result.size() > limit => {
-                tracing::warn!(target: "mcp_runtime::tool", bytes = result.size(), limit, "a resource is over its limit");
-                let text = format!("The resource has {} bytes, more than the {limit} that can be read.", result.size());
-                Self::Failed(Failure::Said(text))
-            }
             other => other,
         }
     }
@@ -299,6 +307,7 @@ impl Failure {
             Self::NotFound => "There is no such resource.".to_owned(),
             Self::Lacks(capability) => format!("The client can not do what this tool needs: {capability}."),
             Self::Rpc { message, .. } | Self::Said(message) => message,
+            Self::TooLong { bytes, limit } => format!("The result has {bytes} bytes, more than the {limit} that can be sent."),
             Self::TimedOut(timeout) => format!("The tool did not finish within its limit of {timeout:?}."),
             Self::Masked => MASKED.to_owned(),
         })

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::result::block_size;
 use super::{Content, ToolError};
 
 /// How getting a prompt ended.
@@ -96,6 +97,11 @@ impl PromptResult {
     pub fn meta(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
         self.meta.get_or_insert_default().insert(key.into(), value.into());
         self
+    }
+
+    /// How many bytes its messages have.
+    pub(super) fn size(&self) -> usize {
+        self.messages.iter().map(|message| block_size(&message.content)).sum()
     }
 
     /// The messages, in order.

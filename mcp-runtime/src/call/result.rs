@@ -137,7 +137,7 @@ fn limit_blocks(list: &mut Vec<Content>, limit: usize) {
     }
 }
 
-fn block_size(block: &Content) -> usize {
+pub(super) fn block_size(block: &Content) -> usize {
     match block {
         Content::Text { text, .. } => text.len(),
         other => serde_json::to_string(other).map_or(0, |json| json.len()),

@@ -210,6 +210,9 @@ impl Call {
             (Failure::Said(message), _) => Refusal::params(message),
             (Failure::Lacks(capability), _) => internal(format!("{name} needs a client with {capability}")),
             (Failure::TimedOut(timeout), _) => internal(format!("{name} did not finish within its limit of {timeout:?}")),
+            (Failure::TooLong { bytes, limit }, _) => {
+                internal(format!("{name} has a result of {bytes} bytes, more than the {limit} that can be sent"))
+            }
             (Failure::NotFound | Failure::Masked, _) => internal(format!("{name} failed. The cause is in the server's log.")),
         };
         let refusal = refusal.in_era(self.era).with_id(Some(&self.id));
