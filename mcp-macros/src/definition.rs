@@ -159,10 +159,12 @@ fn resource(item: &Checked<'_>, hidden: &Path, names: &Names) -> TokenStream {
 
 fn prompt(item: &Checked<'_>, hidden: &Path, names: &Names) -> TokenStream {
     let arguments = arguments_schema(item, hidden, names);
+    let ty = arguments_type(item, names);
     let completions = completions(item, hidden);
     let call = &names.call;
     quote! {
         arguments: #arguments,
+        order: #hidden::fields_of::<#ty>,
         completions: #completions,
         get: #call,
     }
@@ -174,11 +176,16 @@ fn is_plain(item: &Checked<'_>) -> bool {
     item.signature.arguments().is_none() && item.signature.fields().all(|(field, _)| field.argument.is_plain())
 }
 
-fn arguments_schema(item: &Checked<'_>, hidden: &Path, names: &Names) -> TokenStream {
-    let arguments = match item.signature.arguments() {
+/// What all arguments are read into.
+fn arguments_type(item: &Checked<'_>, names: &Names) -> TokenStream {
+    match item.signature.arguments() {
         Some(inner) => inner.to_token_stream(),
         None => names.arguments.to_token_stream(),
-    };
+    }
+}
+
+fn arguments_schema(item: &Checked<'_>, hidden: &Path, names: &Names) -> TokenStream {
+    let arguments = arguments_type(item, names);
     quote!(<#arguments as #hidden::schemars::JsonSchema>::json_schema)
 }
 

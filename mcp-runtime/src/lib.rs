@@ -72,6 +72,12 @@ pub mod __private {
     };
     pub use {inventory, schemars, serde};
 
+    /// The names of a struct's fields, in the order in which they are written, where serde tells it.
+    #[must_use]
+    pub fn fields_of<T: serde::de::DeserializeOwned>() -> &'static [&'static str] {
+        crate::schema::fields_of::<T>()
+    }
+
     /// A call that ended before it began.
     pub fn done<O: Send + 'static>(outcome: O) -> Pin<Box<dyn Future<Output = O> + Send>> {
         Box::pin(std::future::ready(outcome))

@@ -62,6 +62,7 @@ const _: () = {
             module: ::core::module_path!(),
         },
         arguments: <__Arguments as ::mcp_runtime::__private::schemars::JsonSchema>::json_schema,
+        order: ::mcp_runtime::__private::fields_of::<__Arguments>,
         completions: &[
             ::mcp_runtime::__private::CompletionDefinition {
                 argument: "language",
@@ -136,6 +137,7 @@ const _: () = {
             module: ::core::module_path!(),
         },
         arguments: <Query as ::mcp_runtime::__private::schemars::JsonSchema>::json_schema,
+        order: ::mcp_runtime::__private::fields_of::<Query>,
         completions: &[],
         get: __call,
     };

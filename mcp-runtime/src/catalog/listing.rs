@@ -165,7 +165,10 @@ pub(super) fn prompt_json(definition: &PromptDefinition, schema: &Value) -> (Val
     set(&mut prompt, "name", definition.name.into());
     let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let mut names = Vec::new();
-    let arguments = schema["properties"].as_object().into_iter().flatten().map(|(name, described)| {
+    let mut described: Vec<_> = schema["properties"].as_object().into_iter().flatten().collect();
+    let order = (definition.order)();
+    described.sort_by_key(|(name, _)| order.iter().position(|known| known == name).unwrap_or(order.len()));
+    let arguments = described.into_iter().map(|(name, described)| {
         names.push(name.clone());
         let mut argument = Map::new();
         set(&mut argument, "name", name.as_str().into());

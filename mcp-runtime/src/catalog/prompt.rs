@@ -64,6 +64,8 @@ pub struct PromptDefinition {
     pub meta: &'static [(&'static str, &'static str)],
     /// The schema of an object: its properties are the arguments.
     pub arguments: fn(&mut SchemaGenerator) -> Schema,
+    /// The names of the arguments as they were written, where they are known.
+    pub order: fn() -> &'static [&'static str],
     pub completions: &'static [CompletionDefinition],
     pub injected: &'static [Injected],
     /// May it ask the user while it is made?

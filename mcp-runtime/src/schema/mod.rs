@@ -8,6 +8,7 @@ mod enforce;
 
 mod form;
 mod headers;
+mod order;
 mod problem;
 mod publish;
 mod walk;
@@ -17,6 +18,7 @@ pub(crate) use enforce::Enforced;
 
 pub(crate) use form::Form;
 pub(crate) use headers::{HeaderKind, HeaderParameter};
+pub(crate) use order::fields_of;
 pub(crate) use problem::{Problem, closest};
 pub(crate) use walk::MAX_PROBLEMS;
 pub(crate) use whole_numbers::WholeNumbers;

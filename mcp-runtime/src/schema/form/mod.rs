@@ -7,7 +7,6 @@
 mod choices;
 mod field;
 mod format;
-mod order;
 #[cfg(test)]
 mod tests;
 
@@ -51,7 +50,7 @@ impl Form {
     /// Sentences that say what a form can not hold, each with the field's name and what to do.
     pub(crate) fn of<T: JsonSchema + DeserializeOwned>() -> Result<Self, Vec<String>> {
         let described = described(&SchemaSettings::draft2020_12(), |generator| Some(T::json_schema(generator)));
-        Self::read(&described.unwrap_or_default(), order::fields_of::<T>())
+        Self::read(&described.unwrap_or_default(), crate::schema::fields_of::<T>())
     }
 
     fn read(described: &Map<String, Value>, order: &[&str]) -> Result<Self, Vec<String>> {

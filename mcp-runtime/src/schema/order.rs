@@ -1,4 +1,5 @@
-//! The order of a struct's fields. schemars sorts them by name; people fill in a form from top to bottom.
+//! The order of a struct's fields. schemars sorts them by name; people fill in a form, or the arguments of a
+//! prompt, from top to bottom.
 
 use std::fmt::Display;
 
@@ -8,7 +9,7 @@ use serde::de::{Deserializer, Error as _, Visitor};
 use serde::forward_to_deserialize_any;
 
 /// The names under which serde reads the fields of `T`; empty if it tells none, as of a struct with flattened fields.
-pub(super) fn fields_of<T: DeserializeOwned>() -> &'static [&'static str] {
+pub(crate) fn fields_of<T: DeserializeOwned>() -> &'static [&'static str] {
     let mut told: &'static [&'static str] = &[];
     // It fails as soon as the type has said what it wants to read.
     let _ = T::deserialize(Ask(&mut told));
