@@ -21,7 +21,9 @@ use crate::call::{
     Running, ToolResult, Way, Work,
 };
 use crate::catalog::{Common, NoSuchArgument, TaskMode, ToolEntry};
-use crate::protocol::{Code, Completed, Completing, Filter, Refusal, Retry, SESSION_ID, Target, check_parameters, printable};
+use crate::protocol::{
+    Code, Completed, Completing, Era, Filter, Refusal, Retry, SESSION_ID, Target, check_parameters, printable,
+};
 
 /// What runs and how it may.
 struct Plan {
@@ -135,7 +137,8 @@ impl Endpoint {
             }
             Completed::Resource(uri) => {
                 let entry = catalog.resources.template(uri, principal);
-                let entry = entry.ok_or_else(|| Refusal::no_such_resource(uri, terms.era))?;
+                // In all revisions a reference to nothing is a wrong parameter (MCP 2025-11-25, "Completion", "Error Handling").
+                let entry = entry.ok_or_else(|| Refusal::no_such_resource(uri, Era::V2026_07_28))?;
                 (&entry.common, entry.completes(&completing.argument))
             }
         };
