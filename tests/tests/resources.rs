@@ -214,14 +214,7 @@ async fn only_the_variables_that_are_named_are_exempt() {
 // ---------------------------------------------------------------------------------------------- contents
 
 /// The note of today.
-#[resource(
-    "notes://today",
-    title = "Today",
-    mime_type = "text/plain",
-    annotations(audience(user, assistant), priority = 0.5, last_modified = "2026-01-01T00:00:00Z"),
-    icons("https://example.com/note.png"),
-    meta("com.example/level" = 3)
-)]
+#[resource("notes://today", mime_type = "text/plain")]
 fn note() -> &'static str {
     "sunny"
 }
@@ -290,34 +283,6 @@ async fn what_was_read_is_told_in_the_revisions_own_form() {
         for uri in ["empty://result", "orders://0"] {
             assert_missing(era, uri, &client.read(uri).await);
         }
-    }
-}
-
-#[tokio::test]
-async fn the_lists_describe_resources_as_the_revision_knows_them() {
-    let server = server([note::resource(), picture::resource()]);
-    for (era, client) in clients(&server) {
-        let listed = client.request("resources/list", json!({})).await.result()["resources"].clone();
-        let annotations = json!({ "audience": ["user", "assistant"], "priority": 0.5, "lastModified": "2026-01-01T00:00:00Z" });
-        let mut expected = json!({
-            "uri": "notes://today", "name": "note", "title": "Today", "description": "The note of today.",
-            "mimeType": "text/plain", "annotations": annotations, "icons": [{ "src": "https://example.com/note.png" }],
-            "_meta": { "com.example/level": 3 },
-        });
-        let members = expected.as_object_mut().expect("an object");
-        if era < Era::V2025_11_25 {
-            members.remove("icons");
-        }
-        if era < Era::V2025_06_18 {
-            members.retain(|name, _| name != "title" && name != "_meta");
-            members["annotations"].as_object_mut().expect("an object").remove("lastModified");
-        }
-        assert_eq!(listed, json!([expected]), "{era:?}");
-        let families = client.request("resources/templates/list", json!({})).await.result()["resourceTemplates"].clone();
-        let picture = json!({
-            "uriTemplate": "pictures://{id}", "name": "picture", "description": "A picture.", "mimeType": "image/png",
-        });
-        assert_eq!(families, json!([picture]), "{era:?}");
     }
 }
 
