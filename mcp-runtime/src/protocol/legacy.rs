@@ -79,10 +79,7 @@ pub(crate) fn read<'a>(
             "resources/list" if offer.resources => params.list(Kind::Resources)?,
             "resources/templates/list" if offer.resources => params.list(Kind::Templates)?,
             "tools/call" | "prompts/get" | "resources/read" | "completion/complete" => {
-                meta.progress_token = params.meta().map(progress_token).transpose()?.flatten();
-                meta.others = params.meta().map(others).unwrap_or_default();
-                meta.capabilities = client.capabilities;
-                meta.log_level = log_level;
+                meta = request_meta(params.meta(), client, log_level)?;
                 match &*method {
                     "tools/call" if offer.tools => params.call_tool()?,
                     "prompts/get" if offer.prompts => params.get_prompt()?,
@@ -95,7 +92,7 @@ pub(crate) fn read<'a>(
             "resources/subscribe" if offer.resource_updates => Method::Subscribe { uri: params.uri()? },
             "resources/unsubscribe" if offer.resource_updates => Method::Unsubscribe { uri: params.uri()? },
             other if offer.extensions.has_method(other) => {
-                meta.capabilities = client.capabilities;
+                meta = request_meta(params.meta(), client, log_level)?;
                 Method::Extension { method: Cow::Owned(other.to_owned()), params: raw_params(text) }
             }
             other => return Err(Refusal::unknown_method(other)),
@@ -103,6 +100,17 @@ pub(crate) fn read<'a>(
         Ok(Message::Request { id, method, meta })
     };
     request().map_err(|refusal: Refusal| refusal.in_era(client.era).with_id(Some(id)))
+}
+
+/// What a function knows of a request that runs it.
+fn request_meta(meta: Option<&Meta<'_>>, client: Client, log_level: Option<LogLevel>) -> Result<RequestMeta, Refusal> {
+    Ok(RequestMeta {
+        capabilities: client.capabilities,
+        progress_token: meta.map(progress_token).transpose()?.flatten(),
+        log_level,
+        others: meta.map(others).unwrap_or_default(),
+        ..RequestMeta::default()
+    })
 }
 
 /// What a server that serves no legacy client reads. It may be the only diagnostic that the user of one gets to see.
