@@ -26,7 +26,7 @@ type Handler = Arc<dyn Fn(Context, Map<String, Value>) -> ExtensionFuture + Send
 ///     .method("greetings/say", async |ctx, params| {
 ///         // What the client declared for it on this request.
 ///         let polite = ctx.client_extension("com.example/greetings").is_some_and(|own| own.contains_key("polite"));
-///         let name = params["name"].as_str().ok_or_else(|| ToolError::user("Send a name."))?;
+///         let name = params.get("name").and_then(|name| name.as_str()).ok_or_else(|| ToolError::user("Send a name."))?;
 ///         Ok(json!({ "greeting": if polite { format!("Good day, {name}.") } else { format!("Hi, {name}!") } }))
 ///     });
 /// let server = Server::new("greeter", "1.0.0").extension(greetings);
@@ -108,16 +108,20 @@ impl Extensions {
 
     pub(crate) fn check(&self, problems: &mut Vec<Problem>) {
         const ID: &str = "a prefix of your own domain, `/` and a name, as in `com.example/greetings`, and there once";
-        const METHOD: &str = "a name with a `/` that no part of the protocol and no other extension has";
+        const METHOD: &str = "a plain name with a `/` that no part of the protocol and no other extension has";
         for (index, extension) in self.0.iter().enumerate() {
             let id = &extension.id;
-            let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+            // The grammar of keys in `_meta` (MCP 2026-07-28, "General fields").
+            let is = |text: &str, begins: fn(char) -> bool, between: &str| {
+                text.starts_with(begins)
+                    && text.ends_with(|c: char| c.is_ascii_alphanumeric())
+                    && text.chars().all(|c| c.is_ascii_alphanumeric() || between.contains(c))
+            };
             let fits = id.split_once('/').is_some_and(|(prefix, name)| {
                 let labels: Vec<&str> = prefix.split('.').collect();
                 !matches!(labels.get(1), Some(&("mcp" | "modelcontextprotocol")))
-                    && labels.iter().all(|label| !label.is_empty() && label.chars().all(is_plain))
-                    && !name.is_empty()
-                    && name.chars().all(is_plain)
+                    && labels.iter().all(|label| is(label, |c| c.is_ascii_alphabetic(), "-"))
+                    && is(name, |c| c.is_ascii_alphanumeric(), "-_.")
             });
             if !fits || self.0[..index].iter().any(|earlier| earlier.id == *id) {
                 problems.push(Problem::setting("extension", id, ID));
@@ -146,7 +150,9 @@ impl Extensions {
                     | "elicitation"
                     | "roots"
             );
-            if group.is_empty() || rest.is_empty() || taken || seen.contains(name) {
+            // It is repeated in a header.
+            let is_plain = name.bytes().all(|byte| byte.is_ascii_graphic());
+            if group.is_empty() || rest.is_empty() || !is_plain || taken || seen.contains(name) {
                 problems.push(Problem::setting("the method of an extension", name, METHOD));
             }
             seen.push(name);
