@@ -272,7 +272,8 @@ impl Work {
                 Err(error) => Ended::Failed(failed(context, &error)),
             },
             Self::Extension(method) => match ready!(method.as_mut().poll(cx)) {
-                Ok(result) => Ended::Extension(result),
+                Ok(result) if result.is_object() => Ended::Extension(result),
+                Ok(_) => Ended::Failed(failed(context, &ToolError::from("a method of an extension answers with a JSON object"))),
                 Err(error) => Ended::Failed(failed(context, &error)),
             },
         })
