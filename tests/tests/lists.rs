@@ -402,6 +402,23 @@ async fn what_can_not_be_served_changes_nothing() {
 }
 
 #[tokio::test]
+async fn what_was_never_declared_is_not_added() {
+    let built = empty().only([ant::ant::tool()]).build().expect("a server that builds");
+    let handle = built.handle();
+    handle.add_tool(bee::bee::tool()).expect("there are tools");
+    let refused = [handle.add_prompt(bee::other::bee::prompt()), handle.add_resource(bee::fixed::bee::resource())];
+    for refused in refused {
+        let message = refused.expect_err("nobody would find it").to_string();
+        assert!(message.contains("list_changes is `false`"), "{message}");
+    }
+    let later = empty().list_changes().build().expect("a server that builds");
+    later.handle().add_prompt(bee::other::bee::prompt()).expect("declared");
+    for era in Era::ALL {
+        assert_eq!(now(&later, era).await, [vec![], vec!["bee".to_owned()], vec![], vec![]], "{era:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_cursor_goes_on_in_a_list_that_changed() {
     let built = server().list_changes().page_size(1).build().expect("a server that builds");
     let router = built.router::<()>();

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use super::{Built, Reach, Server};
 use crate::catalog::{Offered, Prompt, Resource, Tool};
 use crate::endpoint::Endpoint;
-use crate::error::{Error, Result};
+use crate::error::{Error, Problem, Result};
 use crate::notify::Notifier;
 use crate::transport;
 use crate::transport::write_limit::WriteLimit;
@@ -47,8 +47,10 @@ impl Handle {
     /// [`list_changes`](Server::list_changes).
     ///
     /// # Errors
-    /// What is wrong with the tool on this server; then nothing changes.
+    /// What is wrong with the tool on this server, or that no client would ask for it: one without tools at first declares that it
+    /// gets some by [`list_changes`](Server::list_changes). Then nothing changes.
     pub fn add_tool(&self, tool: Tool) -> Result<()> {
+        declared(self.endpoint.offer.tools)?;
         self.change(|offered| {
             offered.tools.retain(|known| known.name() != tool.name());
             offered.tools.push(tool);
@@ -72,6 +74,7 @@ impl Handle {
     /// # Errors
     /// As [`add_tool`](Self::add_tool).
     pub fn add_prompt(&self, prompt: Prompt) -> Result<()> {
+        declared(self.endpoint.offer.prompts)?;
         self.change(|offered| {
             offered.prompts.retain(|known| known.name() != prompt.name());
             offered.prompts.push(prompt);
@@ -95,6 +98,7 @@ impl Handle {
     /// # Errors
     /// As [`add_tool`](Self::add_tool).
     pub fn add_resource(&self, resource: Resource) -> Result<()> {
+        declared(self.endpoint.offer.resources)?;
         self.change(|offered| {
             offered.resources.retain(|known| known.uri() != resource.uri());
             offered.resources.push(resource);
@@ -116,6 +120,12 @@ impl Handle {
     fn change(&self, change: impl FnOnce(&mut Offered)) -> Result<()> {
         self.endpoint.catalog.change(change)
     }
+}
+
+/// Clients are told once which kinds there are: one that was not declared can not come later.
+fn declared(is_declared: bool) -> Result<()> {
+    const RULE: &str = "set, since the server began without any item of this kind";
+    if is_declared { Ok(()) } else { Err(Error::Config(vec![Problem::setting("list_changes", "false", RULE)])) }
 }
 
 /// A server that has its address and is about to serve.
