@@ -132,7 +132,8 @@ pub(crate) struct CallState {
     pub(crate) extensions: Extensions,
     pub(crate) meta: RequestMeta,
     pub(crate) era: Era,
-    pub(crate) asking: Asking,
+    /// Of a function that may ask.
+    pub(crate) asking: Option<Box<Asking>>,
     pub(crate) notifier: Notifier,
     /// May the call become a task where its function says so?
     pub(crate) begins_task: bool,
@@ -148,6 +149,7 @@ struct Inner {
     outbox: Outbox,
     /// Made when first asked for: most tools never do.
     cancellation: OnceLock<CancellationToken>,
+    asking: OnceLock<Box<Asking>>,
 }
 
 /// One call, as its handler sees it. Cheap to clone.
@@ -155,9 +157,10 @@ struct Inner {
 pub struct Context(Arc<Inner>);
 
 impl Context {
-    pub(crate) fn new(facts: CallState) -> Self {
+    pub(crate) fn new(mut facts: CallState) -> Self {
         let outbox = Outbox::default();
-        Self(Arc::new(Inner { facts, outbox, cancellation: OnceLock::new() }))
+        let asking = facts.asking.take().map(OnceLock::from).unwrap_or_default();
+        Self(Arc::new(Inner { facts, outbox, cancellation: OnceLock::new(), asking }))
     }
 
     /// A context outside any server, for calling a tool function in a unit test: no caller, no state, no headers.
@@ -171,7 +174,7 @@ impl Context {
             extensions: Extensions::new(),
             meta: RequestMeta::default(),
             era: Era::V2026_07_28,
-            asking: Asking::new(Way::Closed("it is called outside of any server"), Round::default(), usize::MAX),
+            asking: None,
             notifier: Notifier::default(),
             begins_task: false,
             is_driven: false,
@@ -251,7 +254,7 @@ impl Context {
     /// another for every other call. For the idempotency key of what must happen at most once.
     #[must_use]
     pub fn call_key(&self) -> String {
-        self.0.facts.asking.call_key()
+        self.asking().call_key()
     }
 
     /// Goes on as a task, where the client takes tasks: it gets the task's id as the answer, and asks for the result later. For
@@ -260,7 +263,7 @@ impl Context {
     pub async fn begin_task(&self) {
         poll_fn(|cx| {
             let ours = self.0.facts.begins_task && self.is_polled();
-            if !ours || self.0.facts.asking.begin_task(cx.waker()) { Poll::Ready(()) } else { Poll::Pending }
+            if !ours || self.asking().begin_task(cx.waker()) { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
     }
@@ -268,11 +271,12 @@ impl Context {
     /// Lets go of the connection of a client of 2025-11-25 that can come back for the rest after `retry` (MCP 2025-11-25,
     /// Streamable HTTP, "Sending Messages to the Server"); for all others nothing happens. The call goes on.
     pub fn close_stream(&self, retry: Duration) {
-        self.0.facts.asking.close_stream(retry);
+        self.asking().close_stream(retry);
     }
 
     pub(crate) fn asking(&self) -> &Asking {
-        &self.0.facts.asking
+        const NOBODY: Way = Way::Closed("it is called outside of any server, or by a function that was given no `Context`");
+        self.0.asking.get_or_init(|| Box::new(Asking::new(NOBODY, Round::default(), usize::MAX)))
     }
 
     /// Is the function itself at work, and not a task that it spawned?

@@ -13,7 +13,7 @@ use mcp_auth::{Challenge, ChallengeError, Principal};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::call::{Call, Subject, Tasking};
+use super::call::{Call, Reading, Subject, Tasking};
 use super::rounds::Rounds;
 use super::{Carrier, Endpoint, Head, Opening, Reply, Terms, busy, ok};
 use crate::call::{
@@ -33,15 +33,14 @@ struct Plan {
     asks: bool,
     task: Option<Tasking>,
     begins_task: bool,
-    round: Round,
+    round: Option<Box<Round>>,
     binding: Option<[u8; 32]>,
 }
 
 impl Plan {
     /// Of what neither asks nor becomes a task.
     fn plain(subject: Subject, name: &'static str, limits: Limits) -> Self {
-        let round = Round::default();
-        Self { subject, name, limits, asks: false, task: None, begins_task: false, round, binding: None }
+        Self { subject, name, limits, asks: false, task: None, begins_task: false, round: None, binding: None }
     }
 }
 
@@ -107,13 +106,14 @@ impl Endpoint {
                     return Ok(reply);
                 }
                 let ui = definition.meta.iter().find(|(key, _)| *key == "ui").and_then(|(_, json)| json.parse().ok());
-                let subject = Subject::Resource { uri: uri.to_string(), cache: definition.cache, retried: retry.is_some(), ui };
+                let reading = Reading { uri: uri.to_string(), cache: definition.cache, retried: retry.is_some(), ui };
+                let subject = Subject::Resource(Box::new(reading));
                 let plan = self.plan(subject, &entry.common, &head, terms, target, retry)?;
                 let variables = found.variables.into_iter().map(|(name, value)| (Cow::Borrowed(name), Cow::Owned(value)));
                 let variables = RawStrings::new(entry.common.name, variables.collect());
-                let mut reading = ReadTarget::new(uri.as_ref());
-                reading.mime_type = definition.mime_type;
-                self.start(head, terms, id, plan, meta, |context| Work::Resource((definition.read)(context, variables, reading)))
+                let mut to_read = ReadTarget::new(uri.as_ref());
+                to_read.mime_type = definition.mime_type;
+                self.start(head, terms, id, plan, meta, |context| Work::Resource((definition.read)(context, variables, to_read)))
             }
         }
     }
@@ -286,8 +286,8 @@ impl Endpoint {
         let binding = (!terms.era.is_legacy() && (common.asks || retry.is_some()))
             .then(|| Rounds::binding(target, head.principal.as_ref()));
         let round = match (retry, &binding) {
-            (Some(retry), Some(binding)) => self.rounds.resume(retry, binding)?,
-            _ => Round::default(),
+            (Some(retry), Some(binding)) => Some(Box::new(self.rounds.resume(retry, binding)?)),
+            _ => None,
         };
         let plan = Plan::plain(subject, common.name, common.limits);
         Ok(Plan { asks: common.asks, round, binding, ..plan })
@@ -319,8 +319,10 @@ impl Endpoint {
             tracing::warn!(target: "mcp_runtime::server", limit = self.bounds.max_concurrent_calls, "too many calls at once");
             return Err(busy());
         };
-        let way = if plan.asks { self.way(&head, terms) } else { Way::Closed("this function has no `Context` to ask with") };
-        let scope = if way == Way::Live { self.scope_of(&head, terms) } else { None };
+        let way = plan.asks.then(|| self.way(&head, terms));
+        let scope = if way == Some(Way::Live) { self.scope_of(&head, terms) } else { None };
+        let asking =
+            way.map(|way| Box::new(Asking::new(way, plan.round.map(|round| *round).unwrap_or_default(), self.rounds.limit)));
         let (headers, over_http) = match head.carrier {
             Carrier::Http(mut headers) => {
                 if terms.session.is_some() {
@@ -339,7 +341,7 @@ impl Endpoint {
             extensions: head.extensions,
             meta,
             era: terms.era,
-            asking: Asking::new(way, plan.round, self.rounds.limit),
+            asking,
             notifier: self.notifier.clone(),
             begins_task: plan.begins_task,
             is_driven: true,

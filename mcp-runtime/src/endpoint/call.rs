@@ -62,17 +62,21 @@ pub(super) struct Tasking {
 #[derive(Debug)]
 pub(super) enum Subject {
     Tool,
-    Resource {
-        uri: String,
-        cache: Option<Cache>,
-        /// Was it asked for in a further round?
-        retried: bool,
-        /// What the definition says of its user interface.
-        ui: Option<Value>,
-    },
+    Resource(Box<Reading>),
     Prompt,
     Completion,
     Extension,
+}
+
+/// A resource that is read.
+#[derive(Debug)]
+pub(super) struct Reading {
+    pub(super) uri: String,
+    pub(super) cache: Option<Cache>,
+    /// Was it asked for in a further round?
+    pub(super) retried: bool,
+    /// What the definition says of its user interface.
+    pub(super) ui: Option<Value>,
 }
 
 /// What a call has to say, as JSON text.
@@ -177,7 +181,8 @@ impl Call {
             Ended::Completion(result) => renderer.completion(id, era, &result),
             Ended::Extension(result) => renderer.extension(id, era, &result),
             Ended::Resource(mut result) => {
-                let Subject::Resource { cache, retried, ui, .. } = &self.subject else { return Said::Cancelled };
+                let Subject::Resource(reading) = &self.subject else { return Said::Cancelled };
+                let Reading { cache, retried, ui, .. } = &**reading;
                 if let Some(ui) = ui {
                     result.add_ui(ui);
                 }
@@ -205,8 +210,8 @@ impl Call {
                 let body = self.endpoint.renderer.tool_result(&self.id, self.era, &failure.into_tool_result());
                 return Said::Answer { status: StatusCode::OK, body };
             }
-            (Failure::NotFound, Subject::Resource { uri, .. }) => Refusal::no_such_resource(uri, self.era),
-            (Failure::Said(message), Subject::Resource { .. }) => internal(message),
+            (Failure::NotFound, Subject::Resource(reading)) => Refusal::no_such_resource(&reading.uri, self.era),
+            (Failure::Said(message), Subject::Resource(_)) => internal(message),
             (Failure::Said(message), _) => Refusal::params(message),
             (Failure::Lacks(capability), _) => internal(format!("{name} needs a client with {capability}")),
             (Failure::TimedOut(timeout), _) => internal(format!("{name} did not finish within its limit of {timeout:?}")),
