@@ -97,6 +97,9 @@ impl ToolError {
             if let Some(user) = error.downcast_ref::<UserError>() {
                 return Some(user.message());
             }
+            if let Some(said) = error.downcast_ref().and_then(AskError::said) {
+                return Some(said.message());
+            }
             // An `io::Error` gives the source of what it wraps, and leaves out what it wraps.
             let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
             next = wrapped.map(|wrapped| wrapped as _).or_else(|| error.source());
@@ -175,6 +178,8 @@ mod tests {
         assert_eq!(ToolError::from(Storage(UserError::new("c"))).user_message(), Some("c"));
         assert_eq!(ToolError::from(std::io::Error::other(Storage(UserError::new("d")))).user_message(), Some("d"));
         assert_eq!(ToolError::from(std::io::Error::other(UserError::new("e"))).user_message(), Some("e"));
+        let declined = ToolError::from(std::io::Error::other(AskError::Declined(UserError::new("f"))));
+        assert_eq!((declined.user_message(), declined.to_string().as_str()), (Some("f"), "f"), "said once");
     }
 
     #[test]

@@ -295,9 +295,11 @@ impl Endpoint {
 
     /// How a function's questions reach this client.
     fn way(&self, head: &Head, terms: Terms) -> Way {
+        const NO_STREAM: &str =
+            "a question needs a stream, so this client must accept text/event-stream, and send the call by itself";
         match (&head.carrier, terms.session) {
             _ if !terms.era.is_legacy() => Way::Rounds,
-            _ if !head.streams => Way::Closed("this client takes no events, and a question is one"),
+            _ if !head.streams => Way::Closed(NO_STREAM),
             (Carrier::Pipe(_), _) | (Carrier::Http(_), Some(_)) => Way::Live,
             (Carrier::Http(_), None) => Way::Closed("this client has no session"),
         }

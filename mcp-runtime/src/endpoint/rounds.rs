@@ -33,8 +33,8 @@ impl Rounds {
     pub(super) fn binding(target: &Target<'_>, principal: Option<&Principal>) -> Binding {
         // Members may come in another order: it is the same object.
         let arguments = target.arguments().map(|text| match serde_json::from_str::<Value>(text) {
-            Ok(value) => value.to_string(),
-            Err(_) => text.to_owned(),
+            Ok(value) if is_exact(&value) => value.to_string(),
+            Ok(_) | Err(_) => text.to_owned(),
         });
         digest([
             owner::sealed(principal).as_slice(),
@@ -77,7 +77,116 @@ impl Rounds {
     }
 }
 
+/// Does the value say all that its text said? Whole numbers beyond 64 bits become floats, and several of them the same.
+fn is_exact(value: &Value) -> bool {
+    /// 2 to the 63rd.
+    const LARGE: f64 = 9_223_372_036_854_775_808.0;
+    match value {
+        Value::Number(number) => !number.is_f64() || number.as_f64().is_some_and(|number| number.abs() < LARGE),
+        Value::Array(items) => items.iter().all(is_exact),
+        Value::Object(members) => members.values().all(is_exact),
+        Value::Null | Value::Bool(_) | Value::String(_) => true,
+    }
+}
+
 /// In seconds since 1970.
 fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use mcp_auth::{KeyRing, Sealer};
+
+    use super::*;
+    use crate::protocol::Text;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn rounds(lifetime: Duration) -> Rounds {
+        let keys = KeyRing::parse(["5e".repeat(32)]).expect("a key");
+        Rounds::new(Sealer::new(keys, "https://mcp.example/mcp").purpose("request state"), lifetime, 1000)
+    }
+
+    fn binding(arguments: &str) -> Binding {
+        Rounds::binding(&Target::Tool { name: "pay".into(), arguments: Some(arguments) }, None)
+    }
+
+    fn resume(rounds: &Rounds, state: &str) -> Result<Round, Refusal> {
+        let retry = Retry { responses: None, state: Some(Text::Is(state.into())) };
+        rounds.resume(&retry, &binding("{}"))
+    }
+
+    fn carried() -> String {
+        serde_json::to_string(&Round::default()).expect("JSON")
+    }
+
+    #[test]
+    fn a_state_ends_with_its_lifetime() {
+        let (long, over) = (rounds(HOUR), rounds(Duration::ZERO));
+        let state = long.seal(&binding("{}"), &carried()).expect("sealed");
+        assert!(resume(&long, &state).is_ok());
+        assert!(resume(&over, &state).is_ok(), "how long it lives was said when it was made");
+        let state = over.seal(&binding("{}"), &carried()).expect("sealed");
+        assert!(resume(&over, &state).is_err() && resume(&long, &state).is_err());
+        let until = |second: u64| {
+            let statement = [&binding("{}"), second.to_le_bytes().as_slice(), carried().as_bytes()].concat();
+            resume(&long, &long.seal.seal(&statement).expect("sealed"))
+        };
+        assert!(until(now() + 60).is_ok() && until(u64::MAX).is_ok());
+        for second in [0, 1, now() - 1, now()] {
+            let refusal = until(second).expect_err("it is over");
+            assert!(refusal.message.starts_with("requestState was refused"), "{}", refusal.message);
+        }
+    }
+
+    #[test]
+    fn what_is_sealed_and_no_state_is_refused() {
+        let rounds = rounds(HOUR);
+        let expires = (now() + 60).to_le_bytes();
+        let head = [binding("{}").as_slice(), &expires].concat();
+        for statement in [
+            b"".as_slice(),
+            &head[..31],
+            &head[..39],
+            &head,
+            &[&head, b"{}".as_slice()].concat(),
+            &[&head, b"\xff".as_slice()].concat(),
+        ] {
+            assert!(resume(&rounds, &rounds.seal.seal(statement).expect("sealed")).is_err(), "{statement:?}");
+        }
+    }
+
+    #[test]
+    fn as_much_as_may_travel_can_be_sealed() {
+        let rounds = rounds(HOUR);
+        let carried = "x".repeat(rounds.limit);
+        let state = rounds.seal(&binding("{}"), &carried).expect("sealed");
+        assert!(rounds.seal.open(&state).is_some());
+    }
+
+    #[test]
+    fn a_call_is_bound_to_what_its_arguments_say() {
+        for (one, other) in [("{}", " { } "), (r#"{"a":1,"b":[2]}"#, r#"{"b" : [2],"a":1}"#), (r#""\u0041""#, r#""A""#)] {
+            assert_eq!(binding(one), binding(other), "{one} {other}");
+        }
+        for (one, other) in [
+            ("{}", r#"{"a":null}"#),
+            ("[1,2]", "[2,1]"),
+            ("1", r#""1""#),
+            ("18446744073709551616", "18446744073709551617"),
+            (r#"{"a":[-9223372036854775809]}"#, r#"{"a":[-9223372036854775810]}"#),
+            ("1e999", "2e999"),
+        ] {
+            assert_ne!(binding(one), binding(other), "{one} {other}");
+        }
+        // No two parts run together, and what is called counts.
+        let of = |name: &'static str| Rounds::binding(&Target::Tool { name: name.into(), arguments: None }, None);
+        assert_ne!(of("pay"), of("pay{}"));
+        let prompt = Rounds::binding(&Target::Prompt { name: "pay".into(), arguments: None }, None);
+        let resource = Rounds::binding(&Target::Resource { uri: "pay".into() }, None);
+        assert!(of("pay") != prompt && of("pay") != resource && prompt != resource);
+        let ada = Rounds::binding(&Target::Tool { name: "pay".into(), arguments: None }, Some(&Principal::user("ada")));
+        assert_ne!(of("pay"), ada);
+    }
 }

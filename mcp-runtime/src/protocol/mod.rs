@@ -14,6 +14,8 @@ mod refusal;
 mod render;
 
 pub(crate) use classify::{Wire, classify, wire_of};
+#[cfg(test)]
+pub(crate) use envelope::Text;
 pub use era::Era;
 pub(crate) use headers::{SESSION_ID, check_parameters, last_event_id, session_id};
 pub(crate) use message::{

@@ -350,18 +350,21 @@ fn as_before_links(block: &Content) -> Content {
     Content::text(format!("Resource {name} <{}>{description}", link.get_uri()))
 }
 
-/// `inputRequests`: the questions by their keys, as JSON text.
+/// `inputRequests`, as JSON text: the questions by their keys.
 pub(crate) fn questions(asked: &[Asked]) -> String {
-    let questions = asked.iter().map(|Asked { key, method, params, .. }| {
-        format!(r#"{}:{{"method":"{method}","params":{params}}}"#, Value::from(key.as_str()))
-    });
+    let questions = asked.iter().map(|asked| format!("{}:{{{}}}", Value::from(asked.key.as_str()), request(asked)));
     format!("{{{}}}", questions.collect::<Vec<_>>().join(","))
 }
 
 /// A question as a request of the server (MCP 2025-11-25, "Client Features").
 pub(crate) fn question(id: &str, asked: &Asked) -> Vec<u8> {
-    let Asked { method, params, .. } = asked;
-    format!(r#"{{"jsonrpc":"2.0","id":{},"method":"{method}","params":{params}}}"#, Value::from(id)).into_bytes()
+    format!(r#"{{"jsonrpc":"2.0","id":{},{}}}"#, Value::from(id), request(asked)).into_bytes()
+}
+
+/// The members that say what is asked.
+fn request(Asked { method, params, .. }: &Asked) -> String {
+    let params = if params == "{}" { String::new() } else { format!(r#","params":{params}"#) };
+    format!(r#""method":"{method}"{params}"#)
 }
 
 /// What a listener hears, as a notification; of a subscription by the id of its request, as JSON text.

@@ -26,9 +26,9 @@ pub enum AskError {
         message: String,
     },
     /// The client's answer is not of the form that was asked for.
-    Misfit(String),
+    Misfit(UserError),
     /// Nobody can be asked here, and why: in a task that the function spawned, in a batch, or without a session.
-    Unreachable(&'static str),
+    Unreachable(UserError),
     /// The question itself can not be asked, and why: a form with a nested struct, say.
     Invalid(String),
     /// The function asks too much.
@@ -43,16 +43,30 @@ impl AskError {
     pub(super) fn cancelled() -> Self {
         Self::Cancelled(UserError::new("The user closed the question without an answer."))
     }
+
+    pub(super) fn misfit(what: &str) -> Self {
+        Self::Misfit(UserError::new(format!("The client's answer does not fit the question: {what}")))
+    }
+
+    pub(super) fn unreachable(why: &str) -> Self {
+        Self::Unreachable(UserError::new(format!("Nobody can be asked here: {why}")))
+    }
+
+    /// What the model may read of it.
+    pub(crate) fn said(&self) -> Option<&UserError> {
+        match self {
+            Self::Declined(said) | Self::Cancelled(said) | Self::Misfit(said) | Self::Unreachable(said) => Some(said),
+            Self::Unsupported(_) | Self::Client { .. } | Self::Invalid(_) | Self::TooMany(_) => None,
+        }
+    }
 }
 
 impl fmt::Display for AskError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unsupported(capability) => write!(f, "the client can not do this: it did not declare {capability}"),
-            Self::Declined(said) | Self::Cancelled(said) => said.fmt(f),
+            Self::Declined(said) | Self::Cancelled(said) | Self::Misfit(said) | Self::Unreachable(said) => said.fmt(f),
             Self::Client { code, message } => write!(f, "the client answered with the error {code}: {message}"),
-            Self::Misfit(what) => write!(f, "the client's answer does not fit the question: {what}"),
-            Self::Unreachable(why) => write!(f, "nobody can be asked here: {why}"),
             Self::Invalid(why) => write!(f, "this can not be asked: {why}"),
             Self::TooMany(what) => f.write_str(what),
         }
@@ -61,9 +75,7 @@ impl fmt::Display for AskError {
 
 impl Error for AskError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Declined(said) | Self::Cancelled(said) => Some(said),
-            _ => None,
-        }
+        // It shows what was said as its own: a chain must not say it twice.
+        self.said()?.source()
     }
 }

@@ -61,7 +61,7 @@ impl Sampled {
 }
 
 /// A place in the client's file system that it lets the server look at. Guidance, not a permission.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Root {
     /// A `file://` URI.
@@ -203,15 +203,7 @@ impl Context {
 
     /// Asks which places in its file system the client lets the server look at.
     pub fn roots(&self) -> Question<Vec<Root>> {
-        let read = |answer: &RawValue| {
-            #[derive(Deserialize)]
-            struct Listed {
-                roots: Vec<Root>,
-            }
-            let Listed { roots } = serde_json::from_str(answer.get()).map_err(|_| "it is no list of roots".to_owned())?;
-            Ok(roots)
-        };
-        let prepared = Prepared::new(Capability::Roots, "roots/list", "{}".to_owned(), Box::new(read));
+        let prepared = Prepared::new(Capability::Roots, "roots/list", "{}".to_owned(), Box::new(listed));
         Question::new(self.clone(), Ok(prepared))
     }
 }
@@ -240,18 +232,28 @@ fn link(message: &str, url: &str, context: &Context) -> Result<Prepared<Elicited
         Some("http") if local => {}
         _ => return Err(AskError::Invalid("the URL must be https, or http on this machine".to_owned())),
     }
-    let params = json!({ "mode": "url", "message": message, "url": url }).to_string();
+    if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+        return Err(AskError::Invalid("the URL must carry no user name and no password".to_owned()));
+    }
+    let mut params = json!({ "mode": "url", "message": message, "url": url });
     let read = |answer: &RawValue| match action(answer)?.as_str() {
         "accept" => Ok(Elicited::Accepted(())),
         _ => declined(answer),
     };
-    let prepared = Prepared::new(Capability::ElicitationUrl, "elicitation/create", params, Box::new(read));
+    let prepared = Prepared::new(Capability::ElicitationUrl, "elicitation/create", params.to_string(), Box::new(read));
     if !context.era().is_legacy() {
         return Ok(prepared);
     }
     // 2025-11-25 wants a name for it; the newest revision has none (MCP 2026-07-28, changelog, minor 11).
     let named = mcp_auth::digest([context.call_key().as_bytes(), message.as_bytes(), url.as_bytes()]);
-    Ok(prepared.with("elicitationId", &hex(&named[..16])))
+    params["elicitationId"] = hex(&named[..16]).into();
+    Ok(prepared.sent_as(params.to_string()))
+}
+
+/// An answer's members. All answers are objects; serde would take a list for a struct as well.
+fn members<'a, T: Deserialize<'a>>(answer: &'a RawValue, otherwise: &str) -> Result<T, String> {
+    let members = Some(answer.get()).filter(|text| text.starts_with('{')).and_then(|text| serde_json::from_str(text).ok());
+    members.ok_or_else(|| otherwise.to_owned())
 }
 
 fn action(answer: &RawValue) -> Result<String, String> {
@@ -259,7 +261,7 @@ fn action(answer: &RawValue) -> Result<String, String> {
     struct Acted {
         action: String,
     }
-    let Acted { action } = serde_json::from_str(answer.get()).map_err(|_| "it has no action".to_owned())?;
+    let Acted { action } = members(answer, "it has no action")?;
     match action.as_str() {
         "accept" | "decline" | "cancel" => Ok(action),
         _ => Err("its action must be accept, decline or cancel".to_owned()),
@@ -275,7 +277,7 @@ fn chosen(answer: &RawValue) -> Result<Option<Value>, String> {
     if action(answer)? != "accept" {
         return Ok(None);
     }
-    let Filled { content } = serde_json::from_str(answer.get()).map_err(|_| "its content can not be read".to_owned())?;
+    let Filled { content } = members(answer, "its content can not be read")?;
     // A form without fields has nothing to send.
     Ok(Some(content.unwrap_or_else(|| json!({}))))
 }
@@ -293,7 +295,7 @@ fn sampled(answer: &RawValue) -> Result<Sampled, String> {
         stop_reason: Option<String>,
         content: Value,
     }
-    let written: Written = serde_json::from_str(answer.get()).map_err(|_| "it has no content".to_owned())?;
+    let written: Written = members(answer, "it has no content")?;
     let content = match written.content {
         Value::Array(blocks) => blocks,
         block @ Value::Object(_) => vec![block],
@@ -303,4 +305,18 @@ fn sampled(answer: &RawValue) -> Result<Sampled, String> {
         return Err("a block of its content has no type".to_owned());
     }
     Ok(Sampled { model: written.model, stop_reason: written.stop_reason, content })
+}
+
+fn listed(answer: &RawValue) -> Result<Vec<Root>, String> {
+    #[derive(Deserialize)]
+    struct Listed {
+        roots: Vec<Map<String, Value>>,
+    }
+    let Listed { roots } = members(answer, "it is no list of roots")?;
+    let root = |root: Map<String, Value>| {
+        let text = |name: &str| root.get(name).and_then(Value::as_str).map(str::to_owned);
+        let is_file = |uri: &String| uri.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("file://"));
+        Some(Root { uri: text("uri").filter(is_file)?, name: text("name") })
+    };
+    roots.into_iter().map(root).collect::<Option<_>>().ok_or_else(|| "a root of it is no file:// URI".to_owned())
 }

@@ -35,6 +35,11 @@ impl Polling {
         Self(POLLED.replace(mark))
     }
 
+    /// For work that belongs to a call, and may nevertheless not ask.
+    pub(crate) fn suspend() -> Self {
+        Self::enter(0)
+    }
+
     /// Is the call with this mark being polled here? A task that it spawned is polled by others.
     pub(crate) fn is(mark: usize) -> bool {
         POLLED.get() == mark

@@ -5,7 +5,6 @@ use std::pin::Pin;
 use std::task::{Poll, Waker};
 
 use mcp_auth::digest;
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::AskError;
@@ -15,7 +14,8 @@ use crate::call::{Capability, Context};
 use crate::excerpt::excerpt;
 
 /// Why a question outside of its call's own function is refused.
-const SPAWNED: &str = "only the function itself can ask, not a task that it spawned: ask there, and hand the answer over";
+const SPAWNED: &str =
+    "only the function itself can ask, not a step of it, nor a task that it spawned: ask there, and hand the answer over";
 
 type Read<R> = Box<dyn Fn(&RawValue) -> Result<R, String> + Send>;
 
@@ -23,7 +23,7 @@ type Read<R> = Box<dyn Fn(&RawValue) -> Result<R, String> + Send>;
 pub(super) struct Prepared<R> {
     capability: Capability,
     method: &'static str,
-    /// JSON text of an object.
+    /// JSON text.
     params: String,
     digest: Digest,
     read: Read<R>,
@@ -35,11 +35,9 @@ impl<R> Prepared<R> {
         Self { capability, method, params, digest, read }
     }
 
-    /// With a further parameter, which says nothing about the question.
-    pub(super) fn with(mut self, name: &str, value: &str) -> Self {
-        self.params.truncate(self.params.len() - 1);
-        self.params.push_str(&format!(",{}:{}}}", Value::from(name), Value::from(value)));
-        self
+    /// With params that have more to them, which says nothing about the question.
+    pub(super) fn sent_as(self, params: String) -> Self {
+        Self { params, ..self }
     }
 }
 
@@ -80,19 +78,21 @@ impl<R> Question<R> {
         let prepared = match &mut self.prepared {
             Ok(prepared) => prepared,
             Err(error) => {
-                return Poll::Ready(Err(error.take().unwrap_or(AskError::Unreachable("this question was answered before"))));
+                return Poll::Ready(Err(error
+                    .take()
+                    .unwrap_or_else(|| AskError::unreachable("this question was answered before"))));
             }
         };
         if !self.context.is_polled() {
-            return Poll::Ready(Err(AskError::Unreachable(SPAWNED)));
-        }
-        if !self.context.client_can(prepared.capability) {
-            return Poll::Ready(Err(AskError::Unsupported(prepared.capability)));
+            return Poll::Ready(Err(AskError::unreachable(SPAWNED)));
         }
         let asking = self.context.asking();
         let way = asking.way();
         if let Way::Closed(why) = way {
-            return Poll::Ready(Err(AskError::Unreachable(why)));
+            return Poll::Ready(Err(AskError::unreachable(why)));
+        }
+        if !self.context.client_can(prepared.capability) {
+            return Poll::Ready(Err(AskError::Unsupported(prepared.capability)));
         }
         let question = match self.digest {
             Some(digest) => digest,
@@ -110,7 +110,7 @@ impl<R> Question<R> {
             Some(Outcome::Error { code, message }) => return Poll::Ready(Err(AskError::Client { code, message })),
             Some(Outcome::Result(answer)) => match (prepared.read)(&answer) {
                 Ok(answer) => return Poll::Ready(Ok(answer)),
-                Err(misfit) if way == Way::Live => return Poll::Ready(Err(AskError::Misfit(excerpt(&misfit, 400)))),
+                Err(misfit) if way == Way::Live => return Poll::Ready(Err(AskError::misfit(&excerpt(&misfit, 400)))),
                 // It is asked again, never taken for an answer (MCP 2026-07-28, "Multi Round-Trip Requests", "Error Handling").
                 Err(misfit) => {
                     let misfit = excerpt(&misfit, 400);

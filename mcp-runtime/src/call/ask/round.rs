@@ -20,9 +20,12 @@ pub(crate) struct Round {
     /// How many rounds there were.
     #[serde(rename = "r")]
     count: u32,
-    /// The questions that the last round asked: key and digest.
+    /// The keys of the questions that the last round asked.
     #[serde(rename = "q")]
-    asked: Vec<(String, Hex)>,
+    asked: Vec<String>,
+    /// The keys that were ever used, and for what: a client that sends an old answer once more must not answer another question.
+    #[serde(rename = "n")]
+    keys: Vec<(String, Hex)>,
     /// The questions that were answered with a result.
     #[serde(rename = "a")]
     answered: Vec<(Hex, Box<RawValue>)>,
@@ -32,9 +35,6 @@ pub(crate) struct Round {
     /// Answers that no later round needs: errors of a conversation that goes on.
     #[serde(skip)]
     failed: Vec<(Digest, Outcome)>,
-    /// The keys that were used in this run, and for what.
-    #[serde(skip)]
-    keys: Vec<(String, Digest)>,
     /// What the client sent as answers before anything was asked.
     #[serde(skip)]
     early: Vec<(String, Box<RawValue>)>,
@@ -52,12 +52,12 @@ impl Round {
     /// What a sealed state says, with the client's answers to the questions in it.
     pub(crate) fn resumed(carried: &str, responses: Option<&str>) -> Result<Self, Unfit> {
         let mut round: Self = serde_json::from_str(carried).map_err(|_| Unfit)?;
-        round.keys = round.asked.iter().map(|(key, Hex(digest))| (key.clone(), *digest)).collect();
         let asked = std::mem::take(&mut round.asked);
         for (key, response) in entries(responses)? {
             // Answers to what was not asked are ignored, as the specification has it.
-            if let Some((_, Hex(digest))) = asked.iter().find(|(known, _)| *known == key) {
-                round.answered(*digest, Outcome::Result(response));
+            let question = round.keys.iter().find(|(known, _)| *known == key && asked.contains(&key));
+            if let Some(&(_, Hex(digest))) = question {
+                round.answered(digest, Outcome::Result(response));
             }
         }
         Ok(round)
@@ -98,23 +98,24 @@ impl Round {
 
     /// The key under which a question goes out: the wished one, unless another question has it.
     pub(super) fn key_for(&mut self, wished: &str, question: &Digest) -> String {
+        if let Some((known, _)) = self.keys.iter().find(|(_, Hex(digest))| digest == question) {
+            return known.clone();
+        }
         let mut key = wished.to_owned();
         let mut number = 1;
-        while self.keys.iter().any(|(known, digest)| *known == key && digest != question) {
+        while self.keys.iter().any(|(known, _)| *known == key) {
             number += 1;
             key = format!("{wished}-{number}");
         }
-        if !self.keys.iter().any(|(known, _)| *known == key) {
-            self.keys.push((key.clone(), *question));
-        }
+        self.keys.push((key.clone(), Hex(*question)));
         key
     }
 
     pub(super) fn asks(&mut self, asked: &[Asked]) {
-        self.count += 1;
-        // Made here at the latest: a round that is sent twice must not find two.
+        // A client may send the next round twice: were the key made there, each of them would make its own.
         self.call_key();
-        self.asked = asked.iter().map(|asked| (asked.key.clone(), Hex(asked.digest))).collect();
+        self.count += 1;
+        self.asked = asked.iter().map(|asked| asked.key.clone()).collect();
     }
 
     pub(super) fn step(&self, name: &str) -> Option<Box<RawValue>> {
@@ -211,8 +212,12 @@ mod tests {
         RawValue::from_string(text.to_owned()).expect("JSON")
     }
 
-    fn asked(key: &str, mark: u8) -> Asked {
-        Asked { key: key.to_owned(), digest: [mark; 32], method: "roots/list", params: "{}".to_owned() }
+    fn asks<const N: usize>(round: &mut Round, questions: [(&str, u8); N]) {
+        let asked = questions.map(|(key, mark)| {
+            let (key, digest) = (round.key_for(key, &[mark; 32]), [mark; 32]);
+            Asked { key, digest, method: "roots/list", params: "{}".to_owned() }
+        });
+        round.asks(&asked);
     }
 
     #[test]
@@ -220,7 +225,7 @@ mod tests {
         let mut first = Round::default();
         let key = first.call_key();
         first.completed("quote", raw("42"));
-        first.asks(&[asked("name", 1), asked("color", 2)]);
+        asks(&mut first, [("name", 1), ("color", 2)]);
         let responses = r#"{"name":{"action":"accept"},"other":1}"#;
         let mut second = Round::resumed(&first.carried(), Some(responses)).expect("a round");
         assert_eq!((second.call_key(), second.count()), (key, 1));
@@ -228,7 +233,7 @@ mod tests {
         assert!(matches!(second.answer(&[1; 32]), Some(Outcome::Result(answer)) if answer.get() == r#"{"action":"accept"}"#));
         assert!(second.answer(&[2; 32]).is_none() && second.answer(&[3; 32]).is_none());
         // An answer stays, though the client sends it once.
-        second.asks(&[asked("color", 2)]);
+        asks(&mut second, [("color", 2)]);
         let third = Round::resumed(&second.carried(), Some(r#"{"color":{}}"#)).expect("a round");
         assert!(third.answer(&[1; 32]).is_some() && third.answer(&[2; 32]).is_some());
     }
@@ -236,13 +241,13 @@ mod tests {
     #[test]
     fn answers_belong_to_what_was_asked_last() {
         let mut first = Round::default();
-        first.asks(&[asked("name", 1)]);
+        asks(&mut first, [("name", 1)]);
         let carried = first.carried();
         for (responses, fits) in [("null", true), ("{}", true), ("[]", false), ("5", false), ("{", false)] {
             let round = Round::resumed(&carried, Some(responses));
             assert_eq!(round.is_ok_and(|round| round.answer(&[1; 32]).is_none()), fits, "{responses}");
         }
-        for forged in ["", "{}", "null", r#"{"r":0,"q":[["a","zz"]],"a":[],"s":[]}"#] {
+        for forged in ["", "{}", "null", r#"{"r":0,"q":["a"],"n":[["a","zz"]],"a":[],"s":[]}"#] {
             assert!(Round::resumed(forged, None).is_err(), "{forged}");
         }
     }
@@ -250,7 +255,7 @@ mod tests {
     #[test]
     fn a_round_that_is_sent_twice_has_one_call_key() {
         let mut first = Round::default();
-        first.asks(&[asked("name", 1)]);
+        asks(&mut first, [("name", 1)]);
         let carried = first.carried();
         let again = || Round::resumed(&carried, None).expect("a round").call_key();
         assert_eq!(again(), again());
@@ -263,5 +268,12 @@ mod tests {
         assert_eq!(round.key_for("name", &[1; 32]), "name");
         assert_eq!(round.key_for("name", &[2; 32]), "name-2");
         assert_eq!(round.key_for("name", &[3; 32]), "name-3");
+        // In the rounds after the next as well.
+        round.asks(&[]);
+        let mut later = Round::resumed(&round.carried(), None).expect("a round");
+        later.asks(&[]);
+        let mut later = Round::resumed(&later.carried(), None).expect("a round");
+        assert_eq!(later.key_for("name", &[4; 32]), "name-4");
+        assert_eq!(later.key_for("name", &[2; 32]), "name-2");
     }
 }

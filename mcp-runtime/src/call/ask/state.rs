@@ -62,7 +62,7 @@ pub(crate) struct Asked {
     pub(crate) key: String,
     pub(crate) digest: Digest,
     pub(crate) method: &'static str,
-    /// JSON text of an object: a form's fields keep their order.
+    /// JSON text of an object. Its members have an order, that of a form's fields.
     pub(crate) params: String,
 }
 

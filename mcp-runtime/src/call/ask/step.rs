@@ -1,17 +1,21 @@
 //! What is done once, however often the function runs.
 
+use std::future::poll_fn;
+use std::pin::pin;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::Asking;
+use super::{Asking, Polling};
 use crate::call::{Context, ToolError};
 
 impl Context {
     /// Does something whose value a rerun finds instead of doing it again.
     ///
     /// A function that asks its client runs once more for each round of questions. The value of a completed step travels with
-    /// the client, sealed, so any instance finds it, without a store. A step that fails is not completed.
+    /// the client, sealed, so any instance finds it, without a store. A step that fails is not completed. Within a step nothing can
+    /// be asked, and no other step begins.
     ///
     /// **This is not exactly-once.** A client may send a round again, and then the steps of that round are done again; a
     /// process may die between the work and the answer. What must happen at most once, a payment for one, needs a key that
@@ -49,7 +53,7 @@ impl Context {
         E: Into<ToolError>,
     {
         if !self.is_polled() {
-            return Err("a step belongs to the function itself, not to a task that it spawned".into());
+            return Err("a step belongs to the function itself, not to another step, nor to a task that it spawned".into());
         }
         let asking = self.asking();
         if let Some(known) = asking.begin_step(name)? {
@@ -57,7 +61,13 @@ impl Context {
                 .map_err(|error| format!("the value of the step `{name}` does not fit its type any more: {error}").into());
         }
         let running = Running { asking, name, ended: false };
-        let value = work().await.map_err(Into::into)?;
+        let mut work = pin!(work());
+        // A round does not end while a step is at work, so one that asked would wait for ever.
+        let value = poll_fn(|cx| {
+            let _suspended = Polling::suspend();
+            work.as_mut().poll(cx)
+        });
+        let value = value.await.map_err(Into::into)?;
         let json = to_raw_value(&value).map_err(|error| format!("the value of the step `{name}` can not be kept: {error}"))?;
         running.end(json)?;
         Ok(value)
@@ -100,6 +110,6 @@ mod tests {
         assert_eq!((one, failed.to_string().as_str()), (1, "no"));
         assert!(twice.to_string().contains("twice"), "{twice}");
         assert_eq!((ctx.call_key().len(), ctx.call_key()), (32, ctx.call_key()));
-        assert!(matches!(ctx.roots().await, Err(crate::AskError::Unsupported(crate::Capability::Roots))));
+        assert!(matches!(ctx.roots().await, Err(crate::AskError::Unreachable(_))));
     }
 }
