@@ -296,9 +296,9 @@ impl Context {
     /// Tells the client how far the call is: `done` of `total`, in any unit, and what happens now.
     ///
     /// Never blocks. Nothing is sent to a client that did not ask for progress, or where `done` did not grow (MCP 2026-07-28,
-    /// "Progress"); a client slower than the tool gets the latest value.
+    /// "Progress"); a client slower than the tool gets the latest value. Of a task it is the status message, for every client.
     pub fn progress(&self, done: f64, total: impl Into<Option<f64>>, message: impl Into<String>) {
-        if self.0.facts.meta.progress_token.is_some() {
+        if self.0.facts.meta.progress_token.is_some() || self.0.asking.get().is_some_and(|asking| asking.is_task()) {
             self.0.outbox.progress(done, total.into(), message.into());
         }
     }

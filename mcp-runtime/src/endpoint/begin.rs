@@ -253,8 +253,9 @@ impl Endpoint {
         if let Some(reply) = self.admit(&entry.common, head, terms, id, meta)? {
             return Ok(Err(reply));
         }
-        // The tasks of 2025-11-25 are others, and not offered: its clients get results.
-        let can = !terms.era.is_legacy() && meta.capabilities.contains(Capability::Tasks);
+        // The tasks of 2025-11-25 are others, and not offered: its clients get results. A tool that came later is no task where
+        // nobody could ask after it.
+        let can = !terms.era.is_legacy() && self.offer.tasks && meta.capabilities.contains(Capability::Tasks);
         let timeout = entry.definition.timeout;
         let tasking = |at_once| Ok(Ok(Some(Tasking { principal: head.principal.clone(), at_once, timeout })));
         match entry.definition.task {

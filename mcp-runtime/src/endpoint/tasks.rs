@@ -2,29 +2,41 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use mcp_auth::Principal;
 use serde_json::Value;
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
-use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
+use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use super::{Endpoint, Later, internal};
-use crate::call::{Ended, Event, Failure, Report, Running, entries, random_name};
+use crate::call::{Ended, Event, Failure, Progress, Report, Running, entries, random_name};
 use crate::notify::{Event as Happened, RunningTask, Waiting};
 use crate::owner;
 use crate::protocol::{Era, Refusal, questions};
-use crate::tasks::timestamp::rfc3339;
+use crate::tasks::timestamp::{duration_millis, rfc3339};
 use crate::tasks::{StoreError, TaskPayload, TaskRecord, TaskStatus, TaskStore};
 
 /// So long an instance vouches for a task, and so often it says that it still does.
 const LEASE: Duration = Duration::from_secs(30);
 const RENEW: Duration = Duration::from_secs(10);
 
+/// So long a server that stops waits for its store of tasks.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// So often the store is rid of what is past its time to live, so many times in a row at most: each removes a bounded number.
+const SWEEP: Duration = Duration::from_secs(60);
+const SWEEPS: usize = 100;
+
 /// Progress is told at most this often: each time is a write to the store.
 const TOLD: Duration = Duration::from_millis(500);
+
+/// So many characters of a progress message are told.
+const MOST_WORDS: usize = 500;
 
 /// The tasks of this instance, and where all of them are kept.
 pub(crate) struct Tasks {
@@ -37,6 +49,8 @@ pub(crate) struct Tasks {
     running: TaskTracker,
     /// Cancelled when the server waits for them no longer.
     abandoned: CancellationToken,
+    /// Does somebody sweep the store?
+    is_swept: AtomicBool,
 }
 
 impl std::fmt::Debug for Tasks {
@@ -47,7 +61,15 @@ impl std::fmt::Debug for Tasks {
 
 impl Tasks {
     pub(crate) fn new(store: Arc<dyn TaskStore>, ttl: Duration, poll_interval: Duration, timeout: Duration) -> Self {
-        Self { store, ttl, poll_interval, timeout, running: TaskTracker::new(), abandoned: CancellationToken::new() }
+        Self {
+            store,
+            ttl,
+            poll_interval,
+            timeout,
+            running: TaskTracker::new(),
+            abandoned: CancellationToken::new(),
+            is_swept: AtomicBool::new(false),
+        }
     }
 
     /// Waits until the last of them has ended.
@@ -62,9 +84,52 @@ impl Tasks {
         self.abandoned.cancel();
         left
     }
+
+    async fn sweep(&self) {
+        for _ in 0..SWEEPS {
+            match self.store.sweep(SystemTime::now()).await {
+                Ok(0) => return,
+                Ok(tasks) => tracing::debug!(target: "mcp_runtime::server", tasks, "tasks removed: their time is over"),
+                Err(error) => {
+                    return tracing::warn!(target: "mcp_runtime::server", error = shown(&error), "the store of tasks can not be swept");
+                }
+            }
+        }
+    }
+
+    /// Abandons them when it is dropped.
+    pub(crate) fn guard(&self) -> DropGuard {
+        self.abandoned.clone().drop_guard()
+    }
+
+    /// Waits until those that were abandoned have said so, unless their store does not answer.
+    pub(crate) async fn said_so(&self) {
+        if tokio::time::timeout(LAST_WORDS, self.ended()).await.is_err() {
+            let tasks = self.running.len();
+            tracing::warn!(target: "mcp_runtime::server", tasks, "the store of tasks does not answer; their end is not written down");
+        }
+    }
 }
 
 impl Endpoint {
+    /// From the first look at a task on, what is past its time to live does not stay in the store, although no further task
+    /// comes.
+    fn keep_swept(self: &Arc<Self>) {
+        let Ok(runtime) = Handle::try_current() else { return };
+        if self.tasks.is_swept.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let (endpoint, shutdown) = (Arc::downgrade(self), self.shutdown.clone());
+        runtime.spawn(async move {
+            let mut every = tokio::time::interval(SWEEP);
+            every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            while shutdown.run_until_cancelled(every.tick()).await.is_some() {
+                let Some(endpoint) = endpoint.upgrade() else { break };
+                endpoint.tasks.sweep().await;
+            }
+        });
+    }
+
     /// Makes a call a task, with its tool's own limit of time if it has one; gives the members of the task's JSON object, or what
     /// to tell the client.
     pub(super) async fn begin_task(
@@ -73,6 +138,7 @@ impl Endpoint {
         owner: Option<&Principal>,
         timeout: Option<Duration>,
     ) -> Result<String, String> {
+        self.keep_swept();
         let tasks = &self.tasks;
         let now = SystemTime::now();
         let tool = running.context().tool_name();
@@ -82,14 +148,16 @@ impl Endpoint {
         match tasks.store.create(&record).await {
             Ok(()) => {}
             Err(StoreError::Full { limit }) => {
-                return Err(format!("No further task can be begun: there is room for {limit}. Wait for one to end."));
+                return Err(format!(
+                    "No further task can be begun: there is room for {limit}. Each is kept until its time is over, also when it has ended."
+                ));
             }
             Err(error) => {
                 tracing::error!(target: "mcp_runtime::tool", tool, error = shown(&error), "a task can not be kept");
                 return Err("The task could not be begun.".to_owned());
             }
         }
-        running.become_task((timeout.unwrap_or(tasks.timeout)).min(tasks.ttl));
+        running.become_task(timeout.unwrap_or(tasks.timeout).min(tasks.ttl));
         let members = members(&record, None);
         let reach = RunningTask {
             call: running.context().downgrade(),
@@ -97,13 +165,14 @@ impl Endpoint {
             answered: Arc::new(Notify::new()),
         };
         self.notifier.hub().task_runs(&record.id, reach.clone());
-        let worker = Worker { endpoint: Arc::clone(self), record, reach, waiting: Vec::new(), told: None };
+        let worker = Worker { endpoint: Arc::clone(self), record, reach, waiting: Vec::new(), told: None, untold: false };
         tasks.running.spawn(worker.work(running));
         Ok(members)
     }
 
     /// The task of this id, if it is this caller's.
-    async fn task(&self, id: &str, owner: Option<&Principal>) -> Result<TaskRecord, Refusal> {
+    async fn task(self: &Arc<Self>, id: &str, owner: Option<&Principal>) -> Result<TaskRecord, Refusal> {
+        self.keep_swept();
         let unknown = || Refusal::params("Unknown task: it is not there, has expired, or is another caller's");
         let found = self.tasks.store.load(id).await.map_err(|error| {
             tracing::error!(target: "mcp_runtime::server", error = shown(&error), "the store of tasks does not answer");
@@ -173,7 +242,7 @@ impl Endpoint {
     }
 
     /// Those of these tasks that the caller may hear of.
-    pub(super) async fn tasks_of(&self, ids: &[String], owner: Option<&Principal>) -> Vec<String> {
+    pub(super) async fn tasks_of(self: &Arc<Self>, ids: &[String], owner: Option<&Principal>) -> Vec<String> {
         let mut theirs = Vec::new();
         for id in ids {
             if self.task(id, owner).await.is_ok() {
@@ -196,8 +265,10 @@ struct Worker {
     record: TaskRecord,
     reach: RunningTask,
     waiting: Vec<Waiting>,
-    /// When progress was last told.
+    /// When its state was last written down.
     told: Option<Instant>,
+    /// Is there progress that was not?
+    untold: bool,
 }
 
 impl Worker {
@@ -208,7 +279,9 @@ impl Worker {
         let answered = Arc::clone(&self.reach.answered);
         let mut renew = tokio::time::interval_at(Instant::now() + RENEW, RENEW);
         loop {
-            tokio::select! {
+            let due = self.told.map_or_else(Instant::now, |told| told + TOLD);
+            let stored = tokio::select! {
+                // The tool comes last: one that reports without a pause must not hold up what is to be done for it.
                 biased;
                 () = cancel.cancelled() => {
                     tracing::info!(target: "mcp_runtime::tool", tool, "task cancelled");
@@ -221,10 +294,25 @@ impl Worker {
                     self.store().await;
                     break;
                 }
+                _ = renew.tick() => {
+                    if !self.renew().await {
+                        tracing::info!(target: "mcp_runtime::tool", tool, "task dropped: it has ended elsewhere, or its time is over");
+                        break;
+                    }
+                    continue;
+                }
+                () = answered.notified() => {
+                    self.asks(&running);
+                    self.store().await
+                }
+                () = tokio::time::sleep_until(due), if self.untold => {
+                    self.asks(&running);
+                    self.store().await
+                }
                 event = running.next() => match event {
                     Event::Done(ended) => {
                         self.end(ended);
-                        self.store().await;
+                        self.store_end().await;
                         break;
                     }
                     Event::Question(asked) => {
@@ -232,39 +320,20 @@ impl Worker {
                         let call = running.context().downgrade();
                         self.waiting.push(self.endpoint.notifier.hub().wait(id, &asked.key, call, &asked.key));
                         self.asks(&running);
-                        if !self.store().await {
-                            break;
-                        }
+                        self.store().await
                     }
                     Event::Report(Report::Progress(progress)) => {
-                        let mut text = progress.message;
-                        if let Some(total) = progress.total {
-                            let _ = write!(text, "{}{} of {total}", if text.is_empty() { "" } else { ": " }, progress.done);
-                        }
-                        self.record.status_message = Some(text).filter(|text| !text.is_empty());
-                        if self.told.is_none_or(|told| told.elapsed() >= TOLD) {
-                            self.told = Some(Instant::now());
-                            if !self.store().await {
-                                break;
-                            }
-                        }
+                        self.record.status_message = in_words(progress);
+                        self.untold = true;
+                        tokio::task::consume_budget().await;
+                        continue;
                     }
                     // A task has no log of its own, is one already, and has no stream.
-                    Event::Report(Report::Log(_)) | Event::Task | Event::Round(_) | Event::CloseStream(_) => {}
+                    Event::Report(Report::Log(_)) | Event::Task | Event::Round(_) | Event::CloseStream(_) => continue,
                 },
-                () = answered.notified() => {
-                    self.asks(&running);
-                    if !self.store().await {
-                        break;
-                    }
-                }
-                _ = renew.tick() => {
-                    let ids = [self.record.id.clone()];
-                    self.record.lease = SystemTime::now() + LEASE;
-                    if let Err(error) = self.endpoint.tasks.store.renew(&ids, self.record.lease).await {
-                        tracing::warn!(target: "mcp_runtime::tool", tool, error = shown(&error), "the lease of a task can not be renewed");
-                    }
-                }
+            };
+            if stored == Stored::Ended {
+                break;
             }
         }
         drop(running);
@@ -286,7 +355,7 @@ impl Worker {
         let failure = match ended {
             Ended::Tool(result) => {
                 self.record.status = TaskStatus::Completed;
-                self.record.payload = TaskPayload::Result(self.endpoint.renderer.tool_result_alone(Era::V2026_07_28, &result));
+                self.record.payload = TaskPayload::Completed(self.endpoint.renderer.tool_result_alone(Era::V2026_07_28, &result));
                 return;
             }
             Ended::Failed(failure) => failure,
@@ -297,43 +366,93 @@ impl Worker {
             Failure::Rpc { code, message } => {
                 self.record.status = TaskStatus::Failed;
                 self.record.status_message = Some(message.clone());
-                self.record.payload = TaskPayload::Error { code: code.into(), message };
+                self.record.payload = TaskPayload::Failed { code: code.into(), message };
             }
             other => {
                 let result = other.into_tool_result();
                 self.record.status = TaskStatus::Completed;
-                self.record.payload = TaskPayload::Result(self.endpoint.renderer.tool_result_alone(Era::V2026_07_28, &result));
+                self.record.payload = TaskPayload::Completed(self.endpoint.renderer.tool_result_alone(Era::V2026_07_28, &result));
             }
         }
     }
 
-    /// Writes down how it is; false if it has ended elsewhere.
-    async fn store(&mut self) -> bool {
+    /// Writes down how it is, and tells those who listen.
+    async fn store(&mut self) -> Stored {
+        (self.untold, self.told) = (false, Some(Instant::now()));
         self.record.updated_at = SystemTime::now();
         let tool = self.record.tool.as_str();
-        let stored = match self.endpoint.tasks.store.update(&self.record).await {
-            Err(StoreError::Full { limit }) => {
-                tracing::warn!(target: "mcp_runtime::tool", tool, limit, "there is no room for what a task has to say");
-                let message = format!("There is no room for what this task has to say: the store has room for {limit}");
-                self.record.status = TaskStatus::Failed;
-                self.record.status_message = Some(message.clone());
-                self.record.payload = TaskPayload::Error { code: -32603, message };
-                self.endpoint.tasks.store.update(&self.record).await.map(|_| false)
-            }
-            other => other,
-        };
+        let mut stored = self.endpoint.tasks.store.update(&self.record).await;
+        if let Err(StoreError::Full { limit }) = &stored {
+            tracing::warn!(target: "mcp_runtime::tool", tool, limit, "there is no room for what a task has to say");
+            let message = format!("There is no room for what this task has to say: the store has room for {limit}");
+            self.record.status = TaskStatus::Failed;
+            self.record.status_message = Some(message.clone());
+            self.record.payload = TaskPayload::Failed { code: -32603, message };
+            stored = self.endpoint.tasks.store.update(&self.record).await;
+        }
         match stored {
-            Ok(stands) => {
+            Ok(true) => {
                 self.endpoint.task_changed(&self.record);
-                stands
+                if self.record.status.is_final() { Stored::Ended } else { Stored::GoesOn }
             }
+            // It ended elsewhere, and whoever ended it told so.
+            Ok(false) => Stored::Ended,
             Err(error) => {
                 tracing::error!(target: "mcp_runtime::tool", tool, error = shown(&error), "the state of a task can not be written down");
-                // What it does may still succeed; its end is tried again.
-                true
+                // What it does may still succeed.
+                Stored::Failed
             }
         }
     }
+
+    /// Writes down how it ended; where the store fails, again, for about a minute.
+    async fn store_end(&mut self) {
+        let abandoned = self.endpoint.tasks.abandoned.clone();
+        let mut pause = Duration::from_millis(100);
+        while self.store().await == Stored::Failed && pause < Duration::from_secs(60) {
+            tokio::select! {
+                () = abandoned.cancelled() => return,
+                () = tokio::time::sleep(pause) => pause *= 2,
+            }
+        }
+    }
+
+    /// Says that it is still at work; false if it no longer needs to be.
+    async fn renew(&mut self) -> bool {
+        let store = &self.endpoint.tasks.store;
+        self.record.lease = SystemTime::now() + LEASE;
+        if let Err(error) = store.renew(std::slice::from_ref(&self.record.id), self.record.lease).await {
+            let tool = self.record.tool.as_str();
+            tracing::warn!(target: "mcp_runtime::tool", tool, error = shown(&error), "the lease of a task can not be renewed");
+        }
+        // Without a bus, nobody tells this instance that another cancelled it.
+        match store.load(&self.record.id).await {
+            Ok(record) => record.is_some_and(|record| !record.status.is_final()),
+            Err(_) => true,
+        }
+    }
+}
+
+/// What became of an attempt to write down how a task is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stored {
+    GoesOn,
+    /// It has ended, here or elsewhere.
+    Ended,
+    /// The store does not answer.
+    Failed,
+}
+
+/// Progress as a status message.
+fn in_words(progress: Progress) -> Option<String> {
+    let mut text = progress.message;
+    if let Some((end, _)) = text.char_indices().nth(MOST_WORDS) {
+        text.truncate(end);
+    }
+    if let Some(total) = progress.total {
+        let _ = write!(text, "{}{} of {total}", if text.is_empty() { "" } else { ": " }, progress.done);
+    }
+    Some(text).filter(|text| !text.is_empty())
 }
 
 impl Drop for Worker {
@@ -364,14 +483,14 @@ fn members(record: &TaskRecord, here: Option<&RunningTask>) -> String {
     }
     member("createdAt", &format!("\"{}\"", rfc3339(record.created_at)));
     member("lastUpdatedAt", &format!("\"{}\"", rfc3339(record.updated_at)));
-    member("ttlMs", &record.ttl.as_millis().to_string());
+    member("ttlMs", &duration_millis(record.ttl).to_string());
     if !status.is_final() {
         member("pollIntervalMs", &record.poll_interval.as_millis().max(1).to_string());
     }
     match (&record.payload, input) {
         (_, Some(requests)) => member("inputRequests", &requests),
-        (TaskPayload::Result(result), None) => member("result", result),
-        (TaskPayload::Error { code, message }, None) => {
+        (TaskPayload::Completed(result), None) => member("result", result),
+        (TaskPayload::Failed { code, message }, None) => {
             member("error", &format!(r#"{{"code":{code},"message":{}}}"#, Value::from(message.as_str())));
         }
         _ => {}

@@ -1,9 +1,11 @@
 //! From one instance to all.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// Something that other instances may have to know. Opaque to a bus, which carries it as JSON.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum Event {
@@ -41,6 +43,23 @@ pub enum Event {
         /// The task.
         id: String,
     },
+}
+
+/// This goes into logs: of what tools answered and users said only the length is shown, and nothing that would let an answer in.
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ToolsChanged => f.write_str("ToolsChanged"),
+            Self::PromptsChanged => f.write_str("PromptsChanged"),
+            Self::ResourcesChanged => f.write_str("ResourcesChanged"),
+            Self::ResourceUpdated { uri } => f.debug_struct("ResourceUpdated").field("uri", uri).finish(),
+            Self::TaskChanged { id, state } => write!(f, "TaskChanged {{ id: {id:?}, state: {} bytes }}", state.len()),
+            Self::Answered { key, answer, is_error, .. } => {
+                write!(f, "Answered {{ key: {key:?}, answer: {} bytes, is_error: {is_error}, .. }}", answer.len())
+            }
+            Self::TaskCancelled { id } => f.debug_struct("TaskCancelled").field("id", id).finish(),
+        }
+    }
 }
 
 /// Takes an event that any instance published.

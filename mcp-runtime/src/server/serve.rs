@@ -215,7 +215,7 @@ impl Bound {
         // Dropped when `run` is, and with it every connection.
         let mut connections = JoinSet::new();
         // Before them, so that the calls which they leave behind end as well.
-        let _abandon = built.endpoint.unattended.guard();
+        let _abandon = (built.endpoint.unattended.guard(), built.endpoint.tasks.guard());
         loop {
             let place = tokio::select! {
                 place = Arc::clone(&places).acquire_owned() => place,
@@ -273,7 +273,7 @@ impl Bound {
             connections.shutdown().await;
             // Calls that the closed connections left behind.
             built.endpoint.unattended.ended().await;
-            built.endpoint.tasks.ended().await;
+            built.endpoint.tasks.said_so().await;
         }
         Ok(())
     }

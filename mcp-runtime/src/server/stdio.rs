@@ -1,9 +1,10 @@
 //! Serves the process that started this one.
 
 use std::io::{Read, Write};
+use std::sync::Arc;
 
 use super::serve::interruption;
-use super::{Reach, Server};
+use super::{Built, Reach, Server};
 use crate::error::{Error, Result};
 use crate::transport::stdio;
 
@@ -13,7 +14,7 @@ impl Server {
     ///
     /// The streams are taken over: on Unix, `println!` in a tool goes to standard error, as do the children's outputs, and
     /// standard input is empty for them. Before, and on other systems, nothing must print to standard output. A call that still runs at
-    /// the end may end within two seconds.
+    /// the end may end within two seconds; [tasks](crate::tasks) that still run have failed.
     ///
     /// No credential comes over a pipe, so [`auth`](Self::auth) is not asked; the caller is
     /// [`stdio_principal`](Self::stdio_principal).
@@ -24,11 +25,18 @@ impl Server {
         let principal = self.stdio_principal.clone();
         // First of all: what a log writes to standard output, it must not write into the conversation.
         let (input, output) = stdio::take_standard().map_err(Error::Stdio)?;
-        let built = self.build_for(Reach::Pipe)?;
+        let Built { endpoint } = self.build_for(Reach::Pipe)?;
         tracing::info!(target: "mcp_runtime::server", "serving standard input and output");
-        let shutdown = built.endpoint.shutdown.clone();
+        let shutdown = endpoint.shutdown.clone();
         let interrupted = interruption()?;
-        let mut served = std::pin::pin!(stdio::serve(built.endpoint, principal, input, output));
+        let mut served = std::pin::pin!(async {
+            let served = stdio::serve(Arc::clone(&endpoint), principal, input, output).await;
+            // The process ends now, and its tasks with it: who looks into their store later shall read so.
+            if endpoint.tasks.abandon() > 0 {
+                endpoint.tasks.said_so().await;
+            }
+            served
+        });
         tokio::select! {
             served = &mut served => return served.map_err(Error::Stdio),
             () = interrupted => {}

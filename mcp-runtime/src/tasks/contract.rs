@@ -23,7 +23,7 @@ fn of_bob(id: &str) -> TaskRecord {
 }
 
 pub(super) fn completed(task: &TaskRecord, result: &str) -> TaskRecord {
-    TaskRecord { status: TaskStatus::Completed, payload: TaskPayload::Result(result.to_owned()), ..task.clone() }
+    TaskRecord { status: TaskStatus::Completed, payload: TaskPayload::Completed(result.to_owned()), ..task.clone() }
 }
 
 pub(super) fn cancelled(task: &TaskRecord) -> TaskRecord {
@@ -109,7 +109,7 @@ async fn what_was_stored_is_loaded_whole(store: Arc<dyn TaskStore>) {
         poll_interval: Duration::from_secs(9),
         ..fresh.clone()
     };
-    let error = TaskPayload::Error { code: -32_000, message: "\"no\"\n".to_owned() };
+    let error = TaskPayload::Failed { code: -32_000, message: "\"no\"\n".to_owned() };
     for (seconds, (status, payload)) in (1..).zip([
         (TaskStatus::InputRequired, TaskPayload::Input("{\"a\":{\"method\":\"é\"}}".to_owned())),
         (TaskStatus::Working, TaskPayload::None),
@@ -255,7 +255,7 @@ async fn there_is_no_room_for_a_result_but_always_for_an_error(store: Arc<dyn Ta
     );
     assert!(update(&*store, &completed(&of_bob, &"x".repeat(40))).await);
     let message = "There was no room for the result".repeat(9);
-    let payload = TaskPayload::Error { code: -32_603, message };
+    let payload = TaskPayload::Failed { code: -32_603, message };
     assert!(update(&*store, &TaskRecord { status: TaskStatus::Failed, payload, ..second }).await);
     assert!(load(&*store, "a2").await.is_some_and(|task| task.status == TaskStatus::Failed));
 }

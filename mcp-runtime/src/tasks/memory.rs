@@ -206,8 +206,11 @@ mod tests {
             &mut kept,
             TaskRecord { lease: UNIX_EPOCH + HOUR / 2, payload: TaskPayload::Input("?".repeat(500)), ..task("b", HOUR) },
         );
-        let done =
-            |ttl| TaskRecord { status: TaskStatus::Completed, payload: TaskPayload::Result("{}".to_owned()), ..task("a", ttl) };
+        let done = |ttl| TaskRecord {
+            status: TaskStatus::Completed,
+            payload: TaskPayload::Completed("{}".to_owned()),
+            ..task("a", ttl)
+        };
         assert!(matches!(kept.update(done(2 * HOUR), &Bounds::MEMORY, UNIX_EPOCH), Ok(true)));
         assert_eq!(kept.of_all, Share { tasks: 2, bytes: 502 });
         assert!(kept.load("b", UNIX_EPOCH + HOUR / 2).is_some_and(|task| task.status == TaskStatus::Failed));

@@ -75,9 +75,9 @@ pub enum TaskPayload {
     /// The questions that wait for answers: a JSON object, the `inputRequests` of `tasks/get`.
     Input(String),
     /// What the call would have been answered with: a JSON object, the `result` of `tasks/get`.
-    Result(String),
+    Completed(String),
     /// The error that the call would have been answered with.
-    Error {
+    Failed {
         /// JSON-RPC's number for it.
         code: i64,
         /// What it says.
@@ -90,8 +90,8 @@ impl TaskPayload {
     #[must_use]
     pub fn bytes(&self) -> usize {
         match self {
-            Self::None | Self::Error { .. } => 0,
-            Self::Input(text) | Self::Result(text) => text.len(),
+            Self::None | Self::Failed { .. } => 0,
+            Self::Input(text) | Self::Completed(text) => text.len(),
         }
     }
 }
@@ -102,8 +102,8 @@ impl fmt::Debug for TaskPayload {
         match self {
             Self::None => f.write_str("None"),
             Self::Input(text) => write!(f, "Input({} bytes)", text.len()),
-            Self::Result(text) => write!(f, "Result({} bytes)", text.len()),
-            Self::Error { code, message } => f.debug_struct("Error").field("code", code).field("message", message).finish(),
+            Self::Completed(text) => write!(f, "Completed({} bytes)", text.len()),
+            Self::Failed { code, message } => f.debug_struct("Failed").field("code", code).field("message", message).finish(),
         }
     }
 }
@@ -191,7 +191,7 @@ impl TaskRecord {
             self.status = TaskStatus::Failed;
             self.status_message = Some(STOPPED.to_owned());
             self.updated_at = from_millis(millis(now));
-            self.payload = TaskPayload::Error { code: INTERNAL_ERROR, message: STOPPED.to_owned() };
+            self.payload = TaskPayload::Failed { code: INTERNAL_ERROR, message: STOPPED.to_owned() };
         }
         is_abandoned
     }
@@ -259,7 +259,7 @@ mod tests {
                 assert_eq!(task, before);
             } else {
                 assert_eq!((task.status, task.updated_at), (TaskStatus::Failed, NOW + HOUR / 2));
-                assert_eq!(task.payload, TaskPayload::Error { code: -32603, message: STOPPED.to_owned() });
+                assert_eq!(task.payload, TaskPayload::Failed { code: -32603, message: STOPPED.to_owned() });
                 assert_eq!(task.status_message.as_deref(), Some(STOPPED));
             }
         }
@@ -275,10 +275,10 @@ mod tests {
 
     #[test]
     fn results_stay_out_of_logs() {
-        let task = TaskRecord { payload: TaskPayload::Result("secret".to_owned()), ..task() };
+        let task = TaskRecord { payload: TaskPayload::Completed("secret".to_owned()), ..task() };
         let text = format!("{task:?}");
         assert!(
-            text.contains("Result(6 bytes)") && text.contains("1970-01-01T00:00:00.000Z") && !text.contains("secret"),
+            text.contains("Completed(6 bytes)") && text.contains("1970-01-01T00:00:00.000Z") && !text.contains("secret"),
             "{text}"
         );
     }

@@ -305,8 +305,8 @@ impl<'a> PayloadColumns<'a> {
         let (kind, text, code) = match payload {
             TaskPayload::None => (None, None, None),
             TaskPayload::Input(text) => (Some("input"), Some(text.as_str()), None),
-            TaskPayload::Result(text) => (Some("result"), Some(text.as_str()), None),
-            TaskPayload::Error { code, message } => (Some("error"), Some(message.as_str()), Some(*code)),
+            TaskPayload::Completed(text) => (Some("result"), Some(text.as_str()), None),
+            TaskPayload::Failed { code, message } => (Some("error"), Some(message.as_str()), Some(*code)),
         };
         Self { kind, text, bytes: i64::try_from(payload.bytes()).unwrap_or(i64::MAX), code }
     }
@@ -327,8 +327,8 @@ fn record(row: &SqliteRow) -> Result<TaskRecord, StoreError> {
         let payload = match row.try_get("payload_kind")? {
             None => Some(TaskPayload::None),
             Some("input") => Some(TaskPayload::Input(text()?)),
-            Some("result") => Some(TaskPayload::Result(text()?)),
-            Some("error") => Some(TaskPayload::Error { code: row.try_get("error_code")?, message: text()? }),
+            Some("result") => Some(TaskPayload::Completed(text()?)),
+            Some("error") => Some(TaskPayload::Failed { code: row.try_get("error_code")?, message: text()? }),
             Some(_) => None,
         };
         Ok(status.zip(payload).map(|(status, payload)| TaskRecord { status, payload, ..task }))

@@ -41,7 +41,8 @@ pub trait TaskStore: Send + Sync + 'static {
     /// passed over, and none gets an earlier lease than it has.
     fn renew<'a>(&'a self, ids: &'a [String], lease: SystemTime) -> StoreFuture<'a, ()>;
 
-    /// Removes tasks whose time to live is over, a bounded number per call. Returns how many.
+    /// Removes tasks whose time to live is over, a bounded number per call. Returns how many. A server that was asked for a task
+    /// calls it every minute, until there is nothing left to remove.
     fn sweep<'a>(&'a self, now: SystemTime) -> StoreFuture<'a, usize>;
 }
 

@@ -1,5 +1,6 @@
 //! What one call asked, was answered, and did in steps.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
@@ -82,6 +83,8 @@ pub(crate) enum Next {
 #[derive(Debug)]
 pub(crate) struct Asking {
     state: Mutex<State>,
+    /// Did the call become a task?
+    is_task: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -125,6 +128,7 @@ impl Asking {
                 close_stream: None,
                 begins: None,
             }),
+            is_task: AtomicBool::new(false),
         }
     }
 
@@ -264,12 +268,17 @@ impl Asking {
     pub(crate) fn is_task_now(&self) {
         let mut state = self.lock();
         state.way = Way::Live;
+        self.is_task.store(true, Ordering::Relaxed);
         state.wants_task = false;
         let waiting = state.begins.take();
         drop(state);
         if let Some(waiting) = waiting {
             waiting.wake();
         }
+    }
+
+    pub(crate) fn is_task(&self) -> bool {
+        self.is_task.load(Ordering::Relaxed)
     }
 
     pub(crate) fn close_stream(&self, retry: Duration) {
