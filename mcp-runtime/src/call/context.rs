@@ -91,6 +91,13 @@ pub(crate) struct RequestMeta {
     pub(crate) progress_token: Option<Box<RawValue>>,
     /// The least grave log messages that the client wants, if it wants any.
     pub(crate) log_level: Option<LogLevel>,
+    /// What few requests say.
+    pub(crate) more: Option<Box<MoreMeta>>,
+}
+
+/// What a request says for those who know it.
+#[derive(Debug, Default)]
+pub(crate) struct MoreMeta {
     /// The settings of the client's extensions: JSON text of an object.
     pub(crate) extensions: Option<Box<RawValue>>,
     /// What else its `_meta` holds.
@@ -224,7 +231,8 @@ impl Context {
     /// Negotiation"): an object, often an empty one. Of a handshake revision only [`Capability::Ui`] is known.
     #[must_use]
     pub fn client_extension(&self, id: &str) -> Option<Map<String, Value>> {
-        let mut all: Map<String, Value> = serde_json::from_str(self.0.facts.meta.extensions.as_ref()?.get()).ok()?;
+        let mut all: Map<String, Value> =
+            serde_json::from_str(self.0.facts.meta.more.as_ref()?.extensions.as_ref()?.get()).ok()?;
         match all.remove(id)? {
             Value::Object(settings) => Some(settings),
             _ => None,
@@ -234,7 +242,7 @@ impl Context {
     /// An entry of the request's `_meta` that is not the protocol's own: `traceparent`, or a key of yours.
     #[must_use]
     pub fn meta(&self, key: &str) -> Option<Value> {
-        let (_, value) = self.0.facts.meta.others.iter().find(|(known, _)| **known == *key)?;
+        let (_, value) = self.0.facts.meta.more.as_ref()?.others.iter().find(|(known, _)| **known == *key)?;
         serde_json::from_str(value.get()).ok()
     }
 

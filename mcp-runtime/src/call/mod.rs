@@ -25,7 +25,7 @@ pub(crate) use ask::{Asked, Asking, Outcome as AnswerOutcome, Round, Unfit, Way,
 pub(crate) use complete::matching;
 pub use complete::{Completion, CompletionFuture, CompletionRequest, IntoCompletion};
 pub use content::{Audio, Content, EmbeddedResource, Image, ResourceContents, ResourceLink};
-pub(crate) use context::{CallState, Capabilities, RequestMeta, States, WeakContext};
+pub(crate) use context::{CallState, Capabilities, MoreMeta, RequestMeta, States, WeakContext};
 pub use context::{Capability, Context};
 pub(crate) use driver::{Ended, Event, Failure, Limits, Running, Work};
 pub use error::{ToolError, UserError};

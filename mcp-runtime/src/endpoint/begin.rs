@@ -13,7 +13,7 @@ use mcp_auth::{Challenge, ChallengeError, Principal};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::call::{Call, Reading, Subject, Tasking};
+use super::call::{Call, MayAsk, Reading, Subject, Tasking};
 use super::rounds::Rounds;
 use super::{Carrier, Endpoint, Head, Opening, Reply, Terms, busy, ok};
 use crate::call::{
@@ -31,16 +31,15 @@ struct Plan {
     name: &'static str,
     limits: Limits,
     asks: bool,
-    task: Option<Tasking>,
     begins_task: bool,
     round: Option<Box<Round>>,
-    binding: Option<[u8; 32]>,
+    asking: Option<Box<MayAsk>>,
 }
 
 impl Plan {
     /// Of what neither asks nor becomes a task.
     fn plain(subject: Subject, name: &'static str, limits: Limits) -> Self {
-        Self { subject, name, limits, asks: false, task: None, begins_task: false, round: None, binding: None }
+        Self { subject, name, limits, asks: false, begins_task: false, round: None, asking: None }
     }
 }
 
@@ -72,7 +71,9 @@ impl Endpoint {
                 };
                 let mut plan = self.plan(Subject::Tool, &entry.common, &head, terms, target, retry)?;
                 plan.begins_task = task.as_ref().is_some_and(|task| !task.at_once);
-                plan.task = task;
+                if task.is_some() {
+                    plan.asking.get_or_insert_default().task = task;
+                }
                 let call = entry.definition.call;
                 let rejected = Cell::new(false);
                 let arguments = RawArguments::new(entry.common.name, *arguments, &entry.enforced, &rejected);
@@ -290,8 +291,9 @@ impl Endpoint {
             (Some(retry), Some(binding)) => Some(Box::new(self.rounds.resume(retry, binding)?)),
             _ => None,
         };
+        let asking = common.asks.then(|| Box::new(MayAsk { binding, ..MayAsk::default() }));
         let plan = Plan::plain(subject, common.name, common.limits);
-        Ok(Plan { asks: common.asks, round, binding, ..plan })
+        Ok(Plan { asks: common.asks, round, asking, ..plan })
     }
 
     /// How a function's questions reach this client.
@@ -323,7 +325,10 @@ impl Endpoint {
             return Err(busy());
         };
         let way = plan.asks.then(|| self.way(&head, terms));
-        let scope = if way == Some(Way::Live) { self.scope_of(&head, terms) } else { None };
+        let mut asks = plan.asking;
+        if let Some(asks) = asks.as_mut().filter(|_| way == Some(Way::Live)) {
+            asks.scope = self.scope_of(&head, terms);
+        }
         let asking =
             way.map(|way| Box::new(Asking::new(way, plan.round.map(|round| *round).unwrap_or_default(), self.rounds.limit)));
         let (headers, over_http) = match head.carrier {
@@ -365,13 +370,10 @@ impl Endpoint {
             era: terms.era,
             endpoint: Arc::clone(self),
             subject: plan.subject,
-            binding: plan.binding,
-            scope,
-            waiting: Vec::new(),
-            task: plan.task,
+            asking: asks,
             head_sent: false,
             registration,
-            session: terms.session.filter(|_| over_http),
+            session: terms.session.filter(|_| over_http).map(|session| session.key),
             outlives_client: over_http && terms.era.is_legacy(),
         }))
     }

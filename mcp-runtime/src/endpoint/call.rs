@@ -10,13 +10,14 @@ use http::StatusCode;
 use mcp_auth::Principal;
 use serde_json::Value;
 
+use super::Endpoint;
 use super::in_flight::Registration;
 use super::rounds::Binding;
-use super::{Endpoint, Session};
 use crate::call::{Asked, Ended, Event, Failure, Report, Running};
 use crate::catalog::Cache;
 use crate::notify::Waiting;
 use crate::protocol::{self, CacheHint, Code, Era, Refusal};
+use crate::session::SessionKey;
 
 /// A call at work, and how its end is written.
 #[derive(Debug)]
@@ -27,6 +28,24 @@ pub(crate) struct Call {
     pub(super) era: Era,
     pub(super) endpoint: Arc<Endpoint>,
     pub(super) subject: Subject,
+    /// Of a call that may ask, or become a task. Apart, since most do neither.
+    pub(super) asking: Option<Box<MayAsk>>,
+    /// Can the status of its answer still be chosen?
+    pub(super) head_sent: bool,
+    /// Where its client may cancel it by a message.
+    pub(super) registration: Option<Registration>,
+    /// The legacy session that it is a part of.
+    pub(super) session: Option<SessionKey>,
+    /// Does it go on when nobody waits for its answer?
+    ///
+    /// In the legacy eras a lost connection says nothing about what the client wants (MCP 2025-11-25, Streamable HTTP,
+    /// "Sending Messages to the Server"); in the modern era it is how a client cancels.
+    pub(super) outlives_client: bool,
+}
+
+/// What a call needs that may ask its client, or become a task.
+#[derive(Debug, Default)]
+pub(super) struct MayAsk {
     /// What the state of its rounds is bound to, where it has rounds.
     pub(super) binding: Option<Binding>,
     /// Whom its questions belong to, where they are answered while it runs.
@@ -35,17 +54,6 @@ pub(crate) struct Call {
     pub(super) waiting: Vec<Waiting>,
     /// Whose task it may become.
     pub(super) task: Option<Tasking>,
-    /// Can the status of its answer still be chosen?
-    pub(super) head_sent: bool,
-    /// Where its client may cancel it by a message.
-    pub(super) registration: Option<Registration>,
-    /// The legacy session that it is a part of.
-    pub(super) session: Option<Session>,
-    /// Does it go on when nobody waits for its answer?
-    ///
-    /// In the legacy eras a lost connection says nothing about what the client wants (MCP 2025-11-25, Streamable HTTP,
-    /// "Sending Messages to the Server"); in the modern era it is how a client cancels.
-    pub(super) outlives_client: bool,
 }
 
 /// A call that may become a task.
@@ -102,7 +110,7 @@ impl Call {
     pub(crate) async fn next(&mut self) -> Said {
         loop {
             let Some(running) = &mut self.running else { return std::future::pending().await };
-            if self.task.as_ref().is_some_and(|task| task.at_once) {
+            if self.asking.as_ref().is_some_and(|asking| asking.task.as_ref().is_some_and(|task| task.at_once)) {
                 return self.go_on_as_task().await;
             }
             let ended = match unless_cancelled(running, self.registration.as_ref()).await {
@@ -135,7 +143,9 @@ impl Call {
 
     /// It does not become a task.
     pub(super) fn stays_a_call(&mut self) {
-        self.task = None;
+        if let Some(asking) = &mut self.asking {
+            asking.task = None;
+        }
     }
 
     pub(crate) fn endpoint(&self) -> &Arc<Endpoint> {
@@ -147,7 +157,7 @@ impl Call {
     }
 
     /// Where what it says is kept for a client that comes back; nowhere for those that can not.
-    pub(crate) fn session(&self) -> Option<Session> {
+    pub(crate) fn session(&self) -> Option<SessionKey> {
         self.session
     }
 
@@ -167,7 +177,7 @@ impl Call {
     fn end(&mut self) {
         self.running = None;
         self.registration = None;
-        self.waiting.clear();
+        self.asking = None;
     }
 
     fn answer(&mut self, ended: Ended) -> Said {
@@ -226,23 +236,28 @@ impl Call {
 
     /// A question goes out, and is answered by another request.
     fn ask(&mut self, asked: &Asked) -> Said {
-        let (Some(running), Some(scope)) = (&self.running, &self.scope) else { return Said::Cancelled };
+        let (Some(running), Some(MayAsk { scope: Some(scope), waiting, .. })) = (&self.running, self.asking.as_deref_mut())
+        else {
+            return Said::Cancelled;
+        };
         let context = running.context();
         // Another call of the same session may ask the same.
         let id = format!("{}-{}", &context.call_key()[..16], asked.key);
-        self.waiting.push(self.endpoint.notifier.hub().wait(scope, &id, context.downgrade(), &asked.key));
+        waiting.push(self.endpoint.notifier.hub().wait(scope, &id, context.downgrade(), &asked.key));
         Said::Question(protocol::question(&id, asked))
     }
 
     /// Questions are the answer; the client calls again with theirs.
     fn round(&mut self, asked: &[Asked]) -> Said {
-        let sealed = match (&self.running, &self.binding) {
-            (Some(running), Some(binding)) => running.context().asking().carried().and_then(|carried| {
-                self.endpoint.rounds.seal(binding, &carried).map_err(|error| {
-                    tracing::error!(target: "mcp_runtime::server", %error, "cannot seal the state of a call");
-                    "The state of this call can not be kept.".to_owned()
+        let sealed = match (&self.running, self.asking.as_deref()) {
+            (Some(running), Some(MayAsk { binding: Some(binding), .. })) => {
+                running.context().asking().carried().and_then(|carried| {
+                    self.endpoint.rounds.seal(binding, &carried).map_err(|error| {
+                        tracing::error!(target: "mcp_runtime::server", %error, "cannot seal the state of a call");
+                        "The state of this call can not be kept.".to_owned()
+                    })
                 })
-            }),
+            }
             _ => Err("Nobody can be asked here.".to_owned()),
         };
         let name = self.name();
@@ -258,7 +273,8 @@ impl Call {
 
     async fn go_on_as_task(&mut self) -> Said {
         let name = self.name();
-        let (Some(running), Some(Tasking { principal, timeout, .. })) = (self.running.take(), self.task.take()) else {
+        let task = self.asking.take().and_then(|asking| asking.task);
+        let (Some(running), Some(Tasking { principal, timeout, .. })) = (self.running.take(), task) else {
             return Said::Cancelled;
         };
         self.registration = None;
@@ -296,10 +312,7 @@ impl Drop for Call {
             era: self.era,
             endpoint: Arc::clone(&self.endpoint),
             subject: std::mem::replace(&mut self.subject, Subject::Tool),
-            binding: None,
-            scope: self.scope.take(),
-            waiting: std::mem::take(&mut self.waiting),
-            task: None,
+            asking: self.asking.take(),
             head_sent: true,
             registration: self.registration.take(),
             session: self.session,

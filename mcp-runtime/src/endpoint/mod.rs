@@ -23,7 +23,7 @@ use tokio::sync::{Semaphore, SemaphorePermit, TryAcquireError};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::legacy::Legacy;
-use crate::session::Session;
+use crate::session::{Session, SessionKey};
 pub(crate) use batch::Batch;
 pub(crate) use bounds::Bounds;
 pub(crate) use call::{Call, Said};
@@ -174,8 +174,8 @@ impl Endpoint {
     }
 
     /// Where a stream of this session is written down.
-    pub(crate) fn record(&self, session: &Session) -> Option<Recorder> {
-        self.has_sessions().then(|| self.streams.record(&session.key))
+    pub(crate) fn record(&self, session: &SessionKey) -> Option<Recorder> {
+        self.has_sessions().then(|| self.streams.record(session))
     }
 
     /// May caches give one caller's answer to another? Never where callers must be known.

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use serde_json::json;
 
 use super::envelope::{Implementation, Meta, Object, Rare, Text};
-use super::message::{Kind, others, progress_token, raw_params};
+use super::message::{Kind, more, progress_token, raw_params};
 use super::{Code, Era, Incoming, Message, Method, Offer, Refusal, modern};
 use crate::call::{Capabilities, Capability, LogLevel, RequestMeta};
 
@@ -108,7 +108,7 @@ fn request_meta(meta: Option<&Meta<'_>>, client: Client, log_level: Option<LogLe
         capabilities: client.capabilities,
         progress_token: meta.map(progress_token).transpose()?.flatten(),
         log_level,
-        others: meta.map(others).unwrap_or_default(),
+        more: more(None, meta),
         ..RequestMeta::default()
     })
 }

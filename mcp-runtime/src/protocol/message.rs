@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::envelope::{Envelope, Meta, Object, Params, Rare, Reference, Text, is_id};
 use super::{Code, Era, Refusal};
-use crate::call::{Capabilities, LogLevel, RequestMeta};
+use crate::call::{Capabilities, LogLevel, MoreMeta, RequestMeta};
 use crate::extension::Extensions;
 
 /// What the server offers: methods of anything else it does not know.
@@ -431,9 +431,13 @@ pub(super) fn progress_token(meta: &Meta<'_>) -> Result<Option<Box<RawValue>>, R
     }
 }
 
-/// What a `_meta` holds for those who know it.
-pub(super) fn others(meta: &Meta<'_>) -> Vec<(Box<str>, Box<RawValue>)> {
-    meta.others.iter().map(|(key, value)| (Box::from(&**key), (*value).to_owned())).collect()
+/// What few requests say, kept for those who know it.
+pub(super) fn more(extensions: Option<&RawValue>, meta: Option<&Meta<'_>>) -> Option<Box<MoreMeta>> {
+    let others = meta.map_or(&[][..], |meta| &meta.others);
+    (extensions.is_some() || !others.is_empty()).then(|| {
+        let others = others.iter().map(|(key, value)| (Box::from(&**key), (*value).to_owned())).collect();
+        Box::new(MoreMeta { extensions: extensions.map(ToOwned::to_owned), others })
+    })
 }
 
 pub(super) fn one_of_the_levels() -> String {

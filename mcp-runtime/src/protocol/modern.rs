@@ -8,7 +8,7 @@ use http::HeaderMap;
 use serde_json::json;
 
 use super::envelope::{Meta, Object, Params, Text};
-use super::message::{Kind, malformed, one_of_the_levels, others, progress_token, raw_params};
+use super::message::{Kind, malformed, more, one_of_the_levels, progress_token, raw_params};
 use super::{Code, Era, Incoming, Message, Method, Offer, Refusal, headers, key, printable};
 use crate::call::{Capability, LogLevel, RequestMeta};
 
@@ -144,9 +144,8 @@ fn request_meta(meta: &Meta<'_>) -> Result<RequestMeta, Refusal> {
     };
     Ok(RequestMeta {
         capabilities: declared.set,
-        extensions: declared.extensions.map(ToOwned::to_owned),
         progress_token: progress_token(meta)?,
         log_level,
-        others: others(meta),
+        more: more(declared.extensions, Some(meta)),
     })
 }
