@@ -124,6 +124,14 @@ impl Resources {
         Some(Found { entry, variables })
     }
 
+    /// What a URI names, whoever asks.
+    pub(crate) fn of_uri(&self, uri: &str) -> Option<&ResourceEntry> {
+        let fixed = self.fixed.entries();
+        let fixed = fixed.binary_search_by(|entry| entry.common.key.cmp(uri)).ok().map(|index| &fixed[index]);
+        let templates = self.templates.entries();
+        fixed.or_else(|| self.tried.iter().map(|&index| &templates[index]).find(|entry| entry.template.matches(uri).is_some()))
+    }
+
     /// A template by its text.
     pub(crate) fn template(&self, text: &str, principal: Option<&Principal>) -> Option<&ResourceEntry> {
         self.templates.find(text, principal).or_else(|| self.fixed.find(text, principal))

@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use http::{Extensions, HeaderMap};
 use mcp_auth::Principal;
+use tokio_util::sync::CancellationToken;
 
+use super::Listening;
 use super::in_flight::Scope;
 use crate::call::{LogLevel, random_name};
 use crate::notify::Listener;
@@ -36,11 +38,20 @@ pub(crate) struct Pipe {
     name: String,
     opened: Mutex<Opened>,
     pub(super) listener: OnceLock<Arc<Listener>>,
+    /// What is to be sent of that, from when the client is ready.
+    listening: Mutex<Option<Listening>>,
+    ready: CancellationToken,
 }
 
 impl Default for Pipe {
     fn default() -> Self {
-        Self { name: random_name(), opened: Mutex::default(), listener: OnceLock::new() }
+        Self {
+            name: random_name(),
+            opened: Mutex::default(),
+            listener: OnceLock::new(),
+            listening: Mutex::default(),
+            ready: CancellationToken::new(),
+        }
     }
 }
 
@@ -66,6 +77,18 @@ impl Pipe {
 
     pub(super) fn open(&self, client: Client) {
         *self.opened.lock().unwrap_or_else(PoisonError::into_inner) = Opened { client: Some(client), log_level: None };
+    }
+
+    /// Its legacy client is ready to hear this.
+    pub(super) fn ready(&self, listening: Listening) {
+        *self.listening.lock().unwrap_or_else(PoisonError::into_inner) = Some(listening);
+        self.ready.cancel();
+    }
+
+    /// What its legacy client hears, once it is ready.
+    pub(crate) async fn listening(&self) -> Option<Listening> {
+        self.ready.cancelled().await;
+        self.listening.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     pub(super) fn set_log_level(&self, level: LogLevel) {

@@ -1,9 +1,9 @@
 //! What legacy sessions hear on this instance: the first thing for which a session needs memory.
 //!
-//! It is made when a session opens a stream or subscribes to something, and ends with the session, or when nobody listens for long.
+//! It is made when a session opens a stream or subscribes to something, and ends with the session. A session that holds memory and
+//! is not used for long ends; so does, of the sessions of a caller who has too many of them, the one that is unused for longest.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -12,7 +12,8 @@ use mcp_auth::Principal;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::listen::{Listening, MOST_SUBSCRIPTIONS, Place, end_of_credential};
+use super::legacy::session_not_found;
+use super::listen::{Ears, Listening, MOST_SUBSCRIPTIONS, Place, end_of_credential};
 use super::{Endpoint, Legacy, busy, internal};
 use crate::notify::{Interests, Listener};
 use crate::protocol::legacy::no_session;
@@ -29,6 +30,8 @@ pub(crate) struct SessionEars {
     state: Mutex<State>,
     /// So long may a session hold memory without using it.
     idle: Duration,
+    /// For the sessions that hold memory, whether or not a stream is open.
+    places: Arc<Ears>,
 }
 
 #[derive(Debug)]
@@ -41,10 +44,24 @@ struct State {
 struct Ear {
     session: Session,
     listener: Arc<Listener>,
-    used: Instant,
+    used: Arc<Used>,
     /// The stream that is open; one in its place ends it.
-    open: Weak<CancellationToken>,
+    open: Weak<OpenStream>,
     _place: Place,
+}
+
+/// When something was last used.
+#[derive(Debug)]
+struct Used(Mutex<Instant>);
+
+/// A stream that a session's client holds open.
+#[derive(Debug, Default)]
+pub(crate) struct OpenStream {
+    replaced: CancellationToken,
+    /// Among all open streams; the stream that takes its place takes this as well.
+    place: Mutex<Option<Place>>,
+    /// Whose use of memory it is.
+    ear: Mutex<Option<Arc<Used>>>,
 }
 
 /// A stream that a legacy client opens by a GET.
@@ -54,17 +71,62 @@ pub(crate) struct Resumed {
     pub(crate) session: Session,
     /// After which event the client goes on.
     pub(crate) missed: Option<EventId>,
-    /// When the credential that opened it ends.
-    pub(crate) until: Option<Instant>,
     /// What it hears from now on; nothing on the stream of a call.
     pub(crate) listening: Option<Listening>,
-    /// Cancelled when another stream takes its place. Held for as long as the stream is open.
-    pub(crate) replaced: Arc<CancellationToken>,
+    /// When the credential that opened it ends, or its session.
+    pub(crate) until: Option<Instant>,
+    /// Held for as long as the stream is open.
+    pub(crate) open: Arc<OpenStream>,
+}
+
+impl Used {
+    fn now() -> Self {
+        Self(Mutex::new(Instant::now()))
+    }
+
+    fn again(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    fn at(&self) -> Instant {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl OpenStream {
+    /// Resolves when another stream takes its place, or its session ends.
+    pub(crate) async fn replaced(&self) {
+        self.replaced.cancelled().await;
+    }
+
+    fn take_place(&self) -> Option<Place> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn has(&self, place: Place) {
+        *self.place.lock().unwrap_or_else(PoisonError::into_inner) = Some(place);
+    }
+}
+
+/// For as long as it is open, its session is used.
+impl Drop for OpenStream {
+    fn drop(&mut self) {
+        if let Some(used) = self.ear.get_mut().unwrap_or_else(PoisonError::into_inner) {
+            used.again();
+        }
+    }
+}
+
+impl Ear {
+    fn is_idle(&self, idle: Duration) -> bool {
+        self.open.strong_count() == 0 && self.used.at().elapsed() >= idle
+    }
 }
 
 impl SessionEars {
     pub(crate) fn new(idle: Duration) -> Self {
-        Self { state: Mutex::new(State { ears: HashMap::new(), swept: Instant::now() }), idle }
+        let state = State { ears: HashMap::new(), swept: Instant::now() };
+        Self { state: Mutex::new(state), idle, places: Arc::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -75,76 +137,132 @@ impl SessionEars {
     fn remove(&self, session: &SessionKey) {
         let ear = self.lock().ears.remove(session);
         if let Some(open) = ear.and_then(|ear| ear.open.upgrade()) {
-            open.cancel();
+            open.replaced.cancel();
         }
     }
+}
 
+impl State {
     /// The sessions that nobody used for long; they hear nothing any more.
-    fn take_idle(&self) -> Vec<Session> {
-        let mut state = self.lock();
-        if state.swept.elapsed() < SWEEP {
-            return Vec::new();
+    fn take_idle(&mut self, idle: Duration) -> Vec<Session> {
+        let mut ended = Vec::new();
+        if self.swept.elapsed() >= SWEEP {
+            self.swept = Instant::now();
+            self.ears.retain(|_, ear| {
+                let goes = ear.is_idle(idle);
+                if goes {
+                    ended.push(ear.session);
+                }
+                !goes
+            });
         }
-        state.swept = Instant::now();
-        let mut idle = Vec::new();
-        state.ears.retain(|_, ear| {
-            let stays = ear.open.strong_count() > 0 || ear.used.elapsed() < self.idle;
-            if !stays {
-                idle.push(ear.session);
-            }
-            stays
-        });
-        idle
+        ended
+    }
+
+    /// Of this session's owner's sessions without a stream, the one that is unused for longest.
+    fn take_quietest(&mut self, like: &Session) -> Option<Session> {
+        let quiet = self.ears.values().filter(|ear| ear.open.strong_count() == 0 && ear.session.is_of_owner_of(like));
+        let quietest = quiet.min_by_key(|ear| ear.used.at())?.session;
+        self.ears.remove(&quietest.key);
+        Some(quietest)
     }
 }
 
 impl Endpoint {
-    /// The ear of a session, made if need be.
+    /// Notes that a session is used; false where it held memory for too long without.
+    pub(super) fn uses(&self, session: &Session) -> bool {
+        let mut state = self.session_ears.lock();
+        let Some(ear) = state.ears.get(&session.key) else { return true };
+        if !ear.is_idle(self.session_ears.idle) {
+            ear.used.again();
+            return true;
+        }
+        state.ears.remove(&session.key);
+        drop(state);
+        self.end_idle(session);
+        false
+    }
+
+    fn end_idle(&self, session: &Session) {
+        tracing::debug!(target: "mcp_runtime::server", "a session that nobody used for long ends");
+        if let Legacy::Sessions(sessions) = &self.legacy
+            && sessions.end(session).is_err()
+        {
+            tracing::warn!(target: "mcp_runtime::server", "no room to remember another ended session");
+        }
+    }
+
+    /// The ear of a session, made if need be. A stream that opens takes the place of the one that is open.
     fn ear(
         &self,
         session: &Session,
         principal: Option<&Principal>,
-        open: Option<&Arc<CancellationToken>>,
+        open: Option<&Arc<OpenStream>>,
     ) -> Result<Arc<Listener>, Refusal> {
-        if let Legacy::Sessions(sessions) = &self.legacy {
-            for idle in self.session_ears.take_idle() {
-                tracing::debug!(target: "mcp_runtime::server", "a session that nobody used for long ends");
-                if sessions.end(&idle).is_err() {
-                    tracing::warn!(target: "mcp_runtime::server", "no room to remember another ended session");
+        let mut ended = Vec::new();
+        let listener = self.find_ear(session, principal, open, &mut ended);
+        ended.iter().for_each(|session| self.end_idle(session));
+        let listener = listener?;
+        if self.has_ended(Some(*session)) {
+            // Before it could be found there.
+            self.session_ears.remove(&session.key);
+            return Err(session_not_found());
+        }
+        Ok(listener)
+    }
+
+    fn find_ear(
+        &self,
+        session: &Session,
+        principal: Option<&Principal>,
+        open: Option<&Arc<OpenStream>>,
+        ended: &mut Vec<Session>,
+    ) -> Result<Arc<Listener>, Refusal> {
+        let (ears, most) = (&self.session_ears, self.bounds.max_streams);
+        let full = || {
+            tracing::warn!(target: "mcp_runtime::server", limit = most, "too many streams at once");
+            busy()
+        };
+        let mut state = ears.lock();
+        *ended = state.take_idle(ears.idle);
+        let before = state.ears.get(&session.key).and_then(|ear| ear.open.upgrade());
+        if let Some(open) = open {
+            let place = before.as_ref().and_then(|before| before.take_place());
+            open.has(place.or_else(|| self.ears.take(principal, most)).ok_or_else(full)?);
+        }
+        let ear = match state.ears.get_mut(&session.key) {
+            Some(ear) => {
+                ear.used.again();
+                ear
+            }
+            None => {
+                let mut place = ears.places.take(principal, most);
+                if place.is_none() {
+                    ended.extend(state.take_quietest(session));
+                    place = ears.places.take(principal, most);
                 }
+                let all = self.offer.list_changes;
+                let interests = Interests { tools: all, prompts: all, resources: all, lasts: true, ..Interests::default() };
+                let listener = Arc::new(Listener::new(interests));
+                self.notifier.hub().listen(&listener);
+                let ear = Ear {
+                    session: *session,
+                    listener,
+                    used: Arc::new(Used::now()),
+                    open: Weak::new(),
+                    _place: place.ok_or_else(full)?,
+                };
+                state.ears.entry(session.key).or_insert(ear)
+            }
+        };
+        if let Some(open) = open {
+            *open.ear.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&ear.used));
+            ear.open = Arc::downgrade(open);
+            if let Some(before) = before {
+                before.replaced.cancel();
             }
         }
-        let mut state = self.session_ears.lock();
-        if let Some(ear) = state.ears.get_mut(&session.key) {
-            ear.used = Instant::now();
-            if let Some(open) = open
-                && let Some(before) = std::mem::replace(&mut ear.open, Arc::downgrade(open)).upgrade()
-            {
-                before.cancel();
-            }
-            return Ok(Arc::clone(&ear.listener));
-        }
-        drop(state);
-        let Some(place) = self.ears.take(principal, self.bounds.max_streams) else {
-            tracing::warn!(target: "mcp_runtime::server", limit = self.bounds.max_streams, "too many streams at once");
-            return Err(busy());
-        };
-        let all = self.offer.list_changes;
-        let interests = Interests { tools: all, prompts: all, resources: all, ..Interests::default() };
-        let listener = Arc::new(Listener::new(interests));
-        self.notifier.hub().listen(&listener);
-        let ear = Ear {
-            session: *session,
-            listener: Arc::clone(&listener),
-            used: Instant::now(),
-            open: open.map(Arc::downgrade).unwrap_or_default(),
-            _place: place,
-        };
-        // Another request of the session may have been quicker: its ear is the one that hears.
-        Ok(match self.session_ears.lock().ears.entry(session.key) {
-            Entry::Occupied(first) => Arc::clone(&first.get().listener),
-            Entry::Vacant(place) => Arc::clone(&place.insert(ear).listener),
-        })
+        Ok(Arc::clone(&ear.listener))
     }
 
     /// `resources/subscribe` in a session.
@@ -157,8 +275,7 @@ impl Endpoint {
 
     /// `resources/unsubscribe` in a session.
     pub(super) fn unsubscribe(&self, session: &Session, uri: &str) {
-        if let Some(ear) = self.session_ears.lock().ears.get_mut(&session.key) {
-            ear.used = Instant::now();
+        if let Some(ear) = self.session_ears.lock().ears.get(&session.key) {
             ear.listener.unsubscribe(uri);
         }
     }
@@ -192,25 +309,25 @@ impl Endpoint {
             }
             None => None,
         };
-        let replaced = Arc::new(CancellationToken::new());
-        let listens = missed.as_ref().is_none_or(EventId::is_of_listener);
-        let listening = if listens {
-            let listener = self.ear(&session, principal, Some(&replaced))?;
-            let place = self.ears.take(principal, self.bounds.max_streams).ok_or_else(busy)?;
+        let open = Arc::new(OpenStream::default());
+        let of_session = Instant::now().checked_add(session.left());
+        let until = [end_of_credential(principal), of_session].into_iter().flatten().min();
+        let listening = if missed.as_ref().is_none_or(EventId::is_of_listener) {
             Some(Listening {
-                listener,
+                listener: self.ear(&session, principal, Some(&open))?,
                 endpoint: Arc::clone(self),
                 id: None,
                 acknowledgement: None,
-                until: end_of_credential(principal),
+                principal: principal.cloned(),
+                until,
                 registration: None,
-                _place: place,
+                _place: None,
             })
         } else {
+            open.has(self.ears.take(principal, self.bounds.max_streams).ok_or_else(busy)?);
             None
         };
-        let until = end_of_credential(principal);
-        Ok(Resumed { endpoint: Arc::clone(self), session, missed, until, listening, replaced })
+        Ok(Resumed { endpoint: Arc::clone(self), session, missed, listening, until, open })
     }
 
     /// Does what this event belongs to exist? One whose stream is gone can not be gone on with.

@@ -7,7 +7,6 @@ use mcp_auth::Principal;
 
 use super::carrier::{Carrier, Head};
 use super::in_flight::Scope;
-use super::later::Opening as Stream;
 use super::listen::MOST_SUBSCRIPTIONS;
 use super::{Endpoint, Listening, Reply, Terms, busy, internal, ok};
 use crate::call::{Capabilities, LogLevel};
@@ -47,7 +46,7 @@ impl Endpoint {
                 opened.client
             }
             (Carrier::Http(headers), Legacy::Sessions(sessions)) => {
-                session = find(sessions, headers, head.principal.as_ref())?;
+                session = self.find(sessions, headers, head.principal.as_ref())?;
                 log_level = session.filter(|_| self.offer.logging).and_then(|session| sessions.log_level(&session));
                 session.map(|session| session.client)
             }
@@ -117,7 +116,7 @@ impl Endpoint {
         }
         let Some(place) = self.ears.take(head.principal.as_ref(), self.bounds.max_streams) else { return Reply::Accepted };
         let all = self.offer.list_changes;
-        let interests = Interests { tools: all, prompts: all, resources: all, ..Interests::default() };
+        let interests = Interests { tools: all, prompts: all, resources: all, lasts: true, ..Interests::default() };
         let listener = Arc::clone(pipe.listener.get_or_init(|| Arc::new(Listener::new(interests))));
         self.notifier.hub().listen(&listener);
         let listening = Listening {
@@ -126,10 +125,12 @@ impl Endpoint {
             id: None,
             acknowledgement: None,
             until: None,
+            principal: head.principal.clone(),
             registration: None,
-            _place: place,
+            _place: Some(place),
         };
-        Reply::Listen(Stream::new(std::future::ready(Ok(listening))))
+        pipe.ready(listening);
+        Reply::Accepted
     }
 
     /// `resources/subscribe`: of what the caller may read.
@@ -192,9 +193,20 @@ impl Endpoint {
     pub(super) fn session_of(&self, headers: &HeaderMap, principal: Option<&Principal>) -> Result<Option<Session>, Refusal> {
         wire_of(headers).map_err(Refusal::without_modern_code)?;
         match &self.legacy {
-            Legacy::Sessions(sessions) => find(sessions, headers, principal),
+            Legacy::Sessions(sessions) => self.find(sessions, headers, principal),
             Legacy::Sessionless | Legacy::Refused => Ok(None),
         }
+    }
+
+    /// The session that the headers name. One that is not there, or not this caller's, is not found (MCP 2025-11-25, "Session
+    /// Management"); why, only the log says.
+    fn find(&self, sessions: &Sessions, headers: &HeaderMap, principal: Option<&Principal>) -> Result<Option<Session>, Refusal> {
+        let Some(id) = session_id(headers)? else { return Ok(None) };
+        let session = sessions.find(id, principal).map_err(|reason| {
+            tracing::info!(target: "mcp_runtime::server", %reason, "a session was not found");
+            session_not_found()
+        })?;
+        if self.uses(&session) { Ok(Some(session)) } else { Err(session_not_found()) }
     }
 
     /// Was the session ended since the message was read?
@@ -206,12 +218,6 @@ impl Endpoint {
     }
 }
 
-/// The session that the headers name. One that is not there, or not this caller's, is not found (MCP 2025-11-25, "Session
-/// Management"); why, only the log says.
-fn find(sessions: &Sessions, headers: &HeaderMap, principal: Option<&Principal>) -> Result<Option<Session>, Refusal> {
-    let Some(id) = session_id(headers)? else { return Ok(None) };
-    sessions.find(id, principal).map(Some).map_err(|reason| {
-        tracing::info!(target: "mcp_runtime::server", %reason, "a session was not found");
-        Refusal::new(StatusCode::NOT_FOUND, Code::InvalidRequest, "Session not found; send initialize for a new one")
-    })
+pub(super) fn session_not_found() -> Refusal {
+    Refusal::new(StatusCode::NOT_FOUND, Code::InvalidRequest, "Session not found; send initialize for a new one")
 }

@@ -69,11 +69,14 @@ pub(crate) struct Listening {
     pub(super) id: Option<Arc<str>>,
     /// What it begins with.
     pub(super) acknowledgement: Option<Vec<u8>>,
+    /// Who listens.
+    pub(super) principal: Option<Principal>,
     /// When the credential that opened it ends.
     pub(super) until: Option<Instant>,
     /// Where its client may cancel it by a message.
     pub(super) registration: Option<Registration>,
-    pub(super) _place: Place,
+    /// The stream of a session has its place where the next one finds it.
+    pub(super) _place: Option<Place>,
 }
 
 /// What a listening client is sent.
@@ -90,13 +93,23 @@ impl Listening {
         if let Some(first) = self.acknowledgement.take() {
             return Word::Notification(first);
         }
-        let until = self.until;
-        let expired = async {
-            match until {
-                Some(until) => tokio::time::sleep_until(until).await,
-                None => std::future::pending().await,
+        loop {
+            match self.hear().await {
+                Ok(Heard::Lost) => {
+                    tracing::warn!(target: "mcp_runtime::server", "a listener fell too far behind, and loses its stream");
+                    return self.end();
+                }
+                // Something below what it asked for may be for others alone.
+                Ok(Heard::ResourceUpdated(uri)) if !self.endpoint.may_hear(&uri, self.principal.as_ref()) => {}
+                Ok(heard) => return Word::Notification(protocol::heard(&heard, self.id.as_deref())),
+                Err(end) => return end,
             }
-        };
+        }
+    }
+
+    /// What there is to tell, or the end.
+    async fn hear(&self) -> Result<Heard, Word> {
+        let expired = sleep_until(self.until);
         let registration = self.registration.as_ref();
         let cancelled = async {
             match registration {
@@ -106,20 +119,14 @@ impl Listening {
         };
         tokio::select! {
             biased;
-            () = cancelled => Word::End(None),
+            () = cancelled => Err(Word::End(None)),
             // A client whose credential has ended may no longer hear anything.
             () = expired => {
                 tracing::debug!(target: "mcp_runtime::server", "a stream ends with its credential");
-                self.end()
+                Err(self.end())
             }
-            heard = self.listener.next() => match heard {
-                Heard::Lost => {
-                    tracing::warn!(target: "mcp_runtime::server", "a listener fell too far behind, and loses its stream");
-                    Word::End(None)
-                }
-                heard => Word::Notification(protocol::heard(&heard, self.id.as_deref())),
-            },
-            () = self.endpoint.shutdown.cancelled() => self.end(),
+            heard = self.listener.next() => Ok(heard),
+            () = self.endpoint.shutdown.cancelled() => Err(self.end()),
         }
     }
 
@@ -130,6 +137,14 @@ impl Listening {
     /// The id of its request, as JSON text.
     pub(crate) fn id(&self) -> Option<&str> {
         self.id.as_deref()
+    }
+}
+
+/// For ever, where there is no such time.
+pub(crate) async fn sleep_until(until: Option<Instant>) {
+    match until {
+        Some(until) => tokio::time::sleep_until(until).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -183,13 +198,19 @@ impl Endpoint {
             listener,
             id: Some(id),
             until: end_of_credential(principal),
+            principal: principal.cloned(),
             registration,
-            _place: place,
+            _place: Some(place),
             endpoint: self,
         })
     }
 
-    /// May this caller read what this URI names? Then it may hear of it.
+    /// May this caller hear of what this URI names? Of what nothing here knows, everybody may.
+    fn may_hear(&self, uri: &str, principal: Option<&Principal>) -> bool {
+        self.catalog.current().resources.of_uri(uri).is_none_or(|entry| entry.common().allows(principal))
+    }
+
+    /// May this caller read what this URI names? Then it may subscribe to it.
     pub(super) fn may_read(&self, uri: &str, principal: Option<&Principal>) -> bool {
         self.catalog.current().resources.find(uri, principal).is_some_and(|found| found.entry.common().allows(principal))
     }

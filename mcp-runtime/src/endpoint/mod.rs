@@ -32,7 +32,7 @@ pub(crate) use ears::{Resumed, SessionEars};
 use in_flight::{InFlight, Scope};
 pub(crate) use later::{Later, Opening};
 use listen::Ears;
-pub(crate) use listen::{Listening, Word};
+pub(crate) use listen::{Listening, Word, sleep_until};
 pub(crate) use origins::{Origins, PublicUrl};
 pub(crate) use rounds::Rounds;
 pub(crate) use tasks::Tasks;

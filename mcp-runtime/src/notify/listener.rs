@@ -6,7 +6,8 @@ use std::task::{Poll, Waker};
 
 use super::bus::Event;
 
-/// So many resources and tasks may wait to be told of; a listener that falls behind further loses its stream.
+/// So many resources may wait to be told of. A listener that falls behind further loses its stream, or one that can not ask anew
+/// hears of what it asked for in place of what is below it.
 const MOST_PENDING: usize = 256;
 
 /// What a listener wants to hear of.
@@ -18,6 +19,8 @@ pub(crate) struct Interests {
     /// Of these, and of those below them.
     pub(crate) uris: Vec<String>,
     pub(crate) tasks: Vec<String>,
+    /// Can it not ask anew, since it is a legacy session or pipe?
+    pub(crate) lasts: bool,
 }
 
 /// What a listener is told.
@@ -45,6 +48,8 @@ struct State {
     updated: Vec<String>,
     /// The latest state of each.
     changed: Vec<(String, String)>,
+    /// Does what waits stand for what is below it as well?
+    coarse: bool,
     lost: bool,
     waker: Option<Waker>,
 }
@@ -113,16 +118,7 @@ impl State {
             Event::ToolsChanged if self.interests.tools => self.tools = true,
             Event::PromptsChanged if self.interests.prompts => self.prompts = true,
             Event::ResourcesChanged if self.interests.resources => self.resources = true,
-            Event::ResourceUpdated { uri } if self.interests.uris.iter().any(|of| is_within(uri, of)) => {
-                if self.updated.contains(uri) {
-                    return false;
-                }
-                if self.updated.len() >= MOST_PENDING {
-                    self.lost = true;
-                } else {
-                    self.updated.push(uri.clone());
-                }
-            }
+            Event::ResourceUpdated { uri } => return self.updated(uri),
             Event::TaskChanged { id, state } if self.interests.tasks.contains(id) => {
                 match self.changed.iter_mut().find(|(known, _)| known == id) {
                     Some((_, latest)) => latest.clone_from(state),
@@ -130,6 +126,22 @@ impl State {
                 }
             }
             _ => return false,
+        }
+        true
+    }
+
+    fn updated(&mut self, uri: &String) -> bool {
+        let Some(of) = self.interests.uris.iter().find(|of| is_within(uri, of)) else { return false };
+        if self.updated.contains(uri) || self.coarse && self.updated.contains(of) {
+            return false;
+        }
+        if self.updated.len() < MOST_PENDING {
+            self.updated.push(uri.clone());
+        } else if self.interests.lasts {
+            self.updated.clone_from(&self.interests.uris);
+            self.coarse = true;
+        } else {
+            self.lost = true;
         }
         true
     }
@@ -148,7 +160,9 @@ impl State {
             return Some(Heard::ResourcesChanged);
         }
         if !self.updated.is_empty() {
-            return Some(Heard::ResourceUpdated(self.updated.remove(0)));
+            let next = self.updated.remove(0);
+            self.coarse &= !self.updated.is_empty();
+            return Some(Heard::ResourceUpdated(next));
         }
         (!self.changed.is_empty()).then(|| Heard::TaskChanged(self.changed.remove(0).1))
     }
@@ -177,6 +191,18 @@ mod tests {
             }
         }
         all
+    }
+
+    #[test]
+    fn one_that_lasts_hears_of_the_whole_in_place_of_too_many_parts() {
+        let interests = Interests { uris: vec!["a://x".into(), "b://y".into()], lasts: true, ..Interests::default() };
+        let listener = Listener::new(interests);
+        for part in 0..1000 {
+            listener.offer(&updated(&format!("a://x/{part}")));
+        }
+        assert_eq!(told(&listener), [Heard::ResourceUpdated("a://x".into()), Heard::ResourceUpdated("b://y".into())]);
+        listener.offer(&updated("a://x/1"));
+        assert_eq!(told(&listener), [Heard::ResourceUpdated("a://x/1".into())]);
     }
 
     #[test]

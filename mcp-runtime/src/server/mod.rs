@@ -307,7 +307,8 @@ impl Server {
     }
 
     /// How long a legacy session may hold memory, for a stream or a subscription, while it has no stream open and changes no
-    /// subscription; then it ends. Default: 30 minutes.
+    /// subscription; then it ends. Of the sessions of one caller who has more than 64 of them, the one that is unused for longest
+    /// ends before. Default: 30 minutes.
     pub fn session_idle(mut self, idle: Duration) -> Self {
         self.session_idle = idle;
         self

@@ -47,6 +47,17 @@ pub(crate) struct Session {
     expires: u64,
 }
 
+impl Session {
+    /// How long it still lasts, whatever happens in it.
+    pub(crate) fn left(&self) -> Duration {
+        Duration::from_secs(self.expires.saturating_sub(now()))
+    }
+
+    pub(crate) fn is_of_owner_of(&self, other: &Self) -> bool {
+        self.owner == other.owner
+    }
+}
+
 /// Why an id names no session. For the log: a stranger is not told which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NoSession {

@@ -6,5 +6,5 @@ mod recorder;
 mod store;
 
 pub use memory::MemoryEvents;
-pub(crate) use recorder::{EventId, Recorder, Streams};
+pub(crate) use recorder::{EventId, LOOK, Recorder, Streams};
 pub use store::{EventStore, EventStoreFuture, Replay, StoredEvent};

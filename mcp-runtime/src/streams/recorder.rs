@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::Notify;
 
@@ -12,7 +12,7 @@ use crate::call::{hex, random_name};
 use crate::session::SessionKey;
 
 /// A stream that another instance writes is looked at this often.
-const LOOK: Duration = Duration::from_secs(1);
+pub(crate) const LOOK: Duration = Duration::from_secs(1);
 
 /// The streams of all sessions.
 pub(crate) struct Streams {
@@ -38,7 +38,7 @@ impl EventId {
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (stream, number) = text.rsplit_once('-')?;
         let is_name = !stream.is_empty() && stream.len() <= 64 && stream.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        let number = number.parse().ok()?;
+        let number = number.parse().ok().filter(|_| number.bytes().all(|byte| byte.is_ascii_digit()))?;
         is_name.then(|| Self { stream: stream.into(), number })
     }
 
@@ -60,6 +60,8 @@ pub(crate) struct Recorder {
     key: Box<str>,
     bell: Arc<Notify>,
     last: u64,
+    /// Does the stream end with what writes it?
+    ends: bool,
 }
 
 impl Streams {
@@ -69,24 +71,27 @@ impl Streams {
 
     /// A new stream of this session.
     pub(crate) fn record(self: &Arc<Self>, session: &SessionKey) -> Recorder {
-        self.recorder(session, random_name().into(), 0)
+        self.recorder(session, random_name().into(), 0, true)
     }
 
     /// The stream that the session's GET opens; it goes on where it was.
     pub(crate) async fn record_listener(self: &Arc<Self>, session: &SessionKey) -> Recorder {
         let key = key_of(session, LISTENER);
         let known = self.read(&key, 0).await;
-        let last = known.and_then(|replay| replay.events.last().map(|event| event.number)).unwrap_or(0);
-        self.recorder(session, LISTENER.into(), last)
+        let last = known.and_then(|replay| replay.events.last().map(|event| event.number));
+        // What was forgotten had numbers as well, and an id names one event for ever: no stream has an event each microsecond.
+        let since = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
+        let last = last.unwrap_or_else(|| u64::try_from(since()).unwrap_or(0));
+        self.recorder(session, LISTENER.into(), last, false)
     }
 
-    fn recorder(self: &Arc<Self>, session: &SessionKey, name: Box<str>, last: u64) -> Recorder {
+    fn recorder(self: &Arc<Self>, session: &SessionKey, name: Box<str>, last: u64, ends: bool) -> Recorder {
         let (key, bell) = (key_of(session, &name), Arc::new(Notify::new()));
         let mut bells = self.bells.lock().unwrap_or_else(PoisonError::into_inner);
         bells.retain(|_, bell| bell.strong_count() > 0);
         bells.insert(key.clone(), Arc::downgrade(&bell));
         drop(bells);
-        Recorder { streams: Arc::clone(self), name, key, bell, last }
+        Recorder { streams: Arc::clone(self), name, key, bell, last, ends }
     }
 
     async fn read(&self, key: &str, number: u64) -> Option<Replay> {
@@ -104,15 +109,10 @@ impl Streams {
         self.read(&key_of(session, &id.stream), id.number).await
     }
 
-    /// Waits until there may be more.
-    pub(crate) async fn more(&self, session: &SessionKey, id: &EventId) {
+    /// Rings when this stream goes on or ends, if it is written here.
+    pub(crate) fn bell(&self, session: &SessionKey, id: &EventId) -> Option<Arc<Notify>> {
         let key = key_of(session, &id.stream);
-        let bell = self.bells.lock().unwrap_or_else(PoisonError::into_inner).get(&key).and_then(Weak::upgrade);
-        match bell {
-            // One that rings between the look and the wait is heard by the time-out.
-            Some(bell) => drop(tokio::time::timeout(LOOK, bell.notified()).await),
-            None => tokio::time::sleep(LOOK).await,
-        }
+        self.bells.lock().unwrap_or_else(PoisonError::into_inner).get(&key).and_then(Weak::upgrade)
     }
 
     /// Forgets the streams of a session.
@@ -138,7 +138,8 @@ impl Recorder {
         self.id(self.last)
     }
 
-    pub(crate) async fn end(&self) {
+    pub(crate) async fn end(mut self) {
+        self.ends = false;
         if let Err(error) = self.streams.store.end(&self.key).await {
             tracing::warn!(target: "mcp_runtime::server", %error, "the end of a stream can not be kept");
         }
@@ -147,6 +148,23 @@ impl Recorder {
 
     fn id(&self, number: u64) -> String {
         format!("{}-{number}", self.name)
+    }
+}
+
+/// A call that is dropped leaves no stream behind that never ends.
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        if !std::mem::take(&mut self.ends) {
+            return;
+        }
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let (streams, key, bell) = (Arc::clone(&self.streams), self.key.clone(), Arc::clone(&self.bell));
+            runtime.spawn(async move {
+                // Nobody is told where it fails; then it is forgotten some time later.
+                let _ = streams.store.end(&key).await;
+                bell.notify_waiters();
+            });
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::pin::Pin;
+use std::sync::Arc;
 
 /// What the functions of an [`EventStore`] return. An error is logged; the client then gets what it gets without a store.
 pub type EventStoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Box<dyn Error + Send + Sync>>> + Send + 'a>>;
@@ -12,8 +13,8 @@ pub type EventStoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Box<dyn
 pub struct StoredEvent {
     /// Its number within the stream, from 1.
     pub number: u64,
-    /// JSON text; it may be empty.
-    pub data: String,
+    /// JSON text; it may be empty. Shared, so that those who read it again need no memory for it.
+    pub data: Arc<str>,
     /// Progress and logs give way first where there is no room; questions and answers do not.
     pub can_be_dropped: bool,
 }
@@ -21,7 +22,7 @@ pub struct StoredEvent {
 impl StoredEvent {
     /// An event of a stream.
     #[must_use]
-    pub fn new(number: u64, data: impl Into<String>, can_be_dropped: bool) -> Self {
+    pub fn new(number: u64, data: impl Into<Arc<str>>, can_be_dropped: bool) -> Self {
         Self { number, data: data.into(), can_be_dropped }
     }
 }

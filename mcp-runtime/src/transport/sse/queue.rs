@@ -37,6 +37,9 @@ impl Queue {
     /// Adds a report. A client that fell behind gets the latest instead of all.
     pub(super) fn offer(&self, event: Bytes) {
         let mut state = self.lock();
+        if state.ended {
+            return;
+        }
         if state.events.len() >= MOST
             && let Some(oldest) = state.events.iter().position(|waiting| waiting.gives_way)
         {
@@ -49,10 +52,14 @@ impl Queue {
     /// Adds what must arrive: questions, whose number is bounded, and what comes once.
     pub(super) fn put(&self, event: Bytes) {
         let mut state = self.lock();
+        if state.ended {
+            return;
+        }
         state.events.push_back(Waiting { event, gives_way: false });
         wake(state);
     }
 
+    /// Takes nothing more; what is there is still to be read.
     pub(super) fn end(&self) {
         let mut state = self.lock();
         state.ended = true;

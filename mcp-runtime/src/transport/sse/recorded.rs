@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::time::Instant;
 
 use super::queue::Queue;
-use crate::endpoint::{Call, Resumed, Said, Word};
+use crate::endpoint::{Call, Resumed, Said, Word, sleep_until};
 use crate::protocol::Era;
-use crate::streams::Recorder;
+use crate::streams::{LOOK, Recorder};
 
 /// Carries a call to its end, whether somebody listens or not.
 pub(super) async fn call(mut call: Call, first: Said, mut recorder: Recorder, era: Era, queue: Arc<Queue>) {
@@ -59,10 +58,16 @@ async fn keep(recorder: &mut Recorder, json: &[u8], can_be_dropped: bool) -> (St
 
 /// Sends what a client missed, then what comes.
 pub(super) async fn resume(resumed: Resumed, queue: Arc<Queue>) {
-    let Resumed { endpoint, session, missed, until, listening, replaced } = resumed;
+    let Resumed { endpoint, session, missed, listening, until, open } = resumed;
+    let streams = endpoint.streams();
     if let Some(mut id) = missed {
         loop {
-            let Some(replay) = endpoint.streams().after(&session.key, &id).await else { break };
+            // Listened to before the look: what comes in between is not missed.
+            let bell = streams.bell(&session.key, &id);
+            let writes_here = bell.is_some();
+            let bell = bell.unwrap_or_default();
+            let rung = tokio::time::timeout(LOOK, bell.notified());
+            let Some(replay) = streams.after(&session.key, &id).await else { break };
             for stored in replay.events {
                 queue.room().await;
                 id.number = stored.number;
@@ -73,32 +78,28 @@ pub(super) async fn resume(resumed: Resumed, queue: Arc<Queue>) {
                 break;
             }
             tokio::select! {
-                () = endpoint.streams().more(&session.key, &id) => {}
-                () = credential_ends(until) => break,
+                _ = rung => {}
+                // A call that goes on here still ends, and with it its stream.
+                () = endpoint.shutdown.cancelled(), if !writes_here => break,
+                () = sleep_until(until) => break,
             }
         }
     }
     let Some(mut listening) = listening else { return queue.end() };
-    let mut recorder = endpoint.streams().record_listener(&session.key).await;
+    let mut recorder = streams.record_listener(&session.key).await;
     loop {
         queue.room().await;
         let word = tokio::select! {
-            word = listening.next() => word,
+            biased;
             // The client opened another in its place: a message goes to one of them (MCP 2025-11-25, "Multiple Connections").
-            () = replaced.cancelled() => break,
+            () = open.replaced() => break,
+            word = listening.next() => word,
         };
         let Word::Notification(notification) = word else { break };
         let (notification, id) = keep(&mut recorder, &notification, true).await;
         queue.put(event(&id, &notification));
     }
     queue.end();
-}
-
-async fn credential_ends(until: Option<Instant>) {
-    match until {
-        Some(until) => tokio::time::sleep_until(until).await,
-        None => std::future::pending().await,
-    }
 }
 
 fn event(id: &str, json: &str) -> Bytes {

@@ -14,11 +14,10 @@ use std::time::Duration;
 
 use http::Extensions;
 use mcp_auth::Principal;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
-use crate::endpoint::{Batch, Call, Carrier, Endpoint, Head, Opening, Pipe, Reply, Said, Word};
+use crate::endpoint::{Batch, Call, Carrier, Endpoint, Head, Listening, Opening, Pipe, Reply, Said, Word};
 use crate::protocol::{Code, Refusal, cancelled};
 use lines::Line;
 pub(crate) use streams::take_standard;
@@ -48,9 +47,17 @@ pub(crate) async fn serve(
         pipe: Arc::default(),
         output,
         calls: JoinSet::new(),
-        over: CancellationToken::new(),
+        listeners: JoinSet::new(),
     };
+    // A client that is ready says so in any line, a batch among them.
     let shutdown = endpoint.shutdown.clone();
+    let (pipe, output, stops) = (Arc::clone(&conversation.pipe), conversation.output.clone(), shutdown.clone());
+    conversation.listeners.spawn(async move {
+        let ready = stops.run_until_cancelled(pipe.listening()).await;
+        if let Some(listening) = ready.flatten() {
+            attend(listening, output).await;
+        }
+    });
     let unread = conversation.output.clone();
     let gone = tokio::select! {
         gone = conversation.follow(&mut lines) => gone,
@@ -58,18 +65,22 @@ pub(crate) async fn serve(
         () = unread.closed() => true,
     };
     drop(unread);
-    let Conversation { mut calls, output, over, .. } = conversation;
-    // Told to stop, listeners end by themselves, with a last word.
-    if !endpoint.shutdown.is_cancelled() {
-        over.cancel();
+    let Conversation { mut calls, mut listeners, output, .. } = conversation;
+    if gone || !endpoint.shutdown.is_cancelled() {
+        // The client that has said all it wanted to say would wait for them in vain.
+        listeners.shutdown().await;
     }
     if !gone {
-        let all = async { while calls.join_next().await.is_some() {} };
+        let all = async {
+            while calls.join_next().await.is_some() {}
+            while listeners.join_next().await.is_some() {}
+        };
         if tokio::time::timeout(GRACE.min(endpoint.bounds.drain), all).await.is_err() {
             tracing::warn!(target: "mcp_runtime::server", calls = calls.len(), "the conversation is over; calls that still run are dropped");
         }
     }
     calls.shutdown().await;
+    listeners.shutdown().await;
     drop(output);
     // What is in the channel is still to be written, if somebody reads it.
     let _ = tokio::time::timeout(GRACE, written).await;
@@ -84,8 +95,7 @@ struct Conversation {
     /// For tasks, whether they still work or wait to be read.
     places: Arc<Semaphore>,
     calls: JoinSet<()>,
-    /// Cancelled when nobody listens any more, though calls may still end.
-    over: CancellationToken,
+    listeners: JoinSet<()>,
 }
 
 impl Conversation {
@@ -103,7 +113,7 @@ impl Conversation {
     }
 
     async fn line(&mut self, line: Line) {
-        while self.calls.try_join_next().is_some() {}
+        while self.calls.try_join_next().is_some() || self.listeners.try_join_next().is_some() {}
         let text = match line {
             Line::Message(text) => text,
             Line::TooLong => {
@@ -128,12 +138,9 @@ impl Conversation {
                 .await;
             }
             Reply::Listen(opening) => {
-                let over = self.over.clone();
-                self.spawn(|output| async move {
-                    // A client that closed its end hears of nothing more.
-                    over.run_until_cancelled_owned(attend(opening, output)).await;
-                })
-                .await;
+                if let Some(place) = self.place().await {
+                    self.listeners.spawn(with(place, open(opening, self.output.clone())));
+                }
             }
         }
     }
@@ -144,14 +151,20 @@ impl Conversation {
     }
 
     async fn spawn<W: Future<Output = ()> + Send + 'static>(&mut self, work: impl FnOnce(mpsc::Sender<Vec<u8>>) -> W) {
-        // Only a client that asks and does not read comes to wait here.
-        let Ok(place) = Arc::clone(&self.places).acquire_owned().await else { return };
-        let work = work(self.output.clone());
-        self.calls.spawn(async move {
-            work.await;
-            drop(place);
-        });
+        if let Some(place) = self.place().await {
+            self.calls.spawn(with(place, work(self.output.clone())));
+        }
     }
+
+    async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        // Only a client that asks and does not read comes to wait here.
+        Arc::clone(&self.places).acquire_owned().await.ok()
+    }
+}
+
+async fn with(place: OwnedSemaphorePermit, work: impl Future<Output = ()>) {
+    work.await;
+    drop(place);
 }
 
 async fn finish(mut call: Call, output: mpsc::Sender<Vec<u8>>) {
@@ -168,12 +181,15 @@ async fn finish(mut call: Call, output: mpsc::Sender<Vec<u8>>) {
     }
 }
 
+async fn open(opening: Opening, output: mpsc::Sender<Vec<u8>>) {
+    match opening.open().await {
+        Ok(listening) => attend(listening, output).await,
+        Err(refusal) => drop(output.send(refusal.to_json()).await),
+    }
+}
+
 /// What a client hears, for as long as it listens. One that does not read is told less: the listener keeps it as a set.
-async fn attend(opening: Opening, output: mpsc::Sender<Vec<u8>>) {
-    let mut listening = match opening.open().await {
-        Ok(listening) => listening,
-        Err(refusal) => return drop(output.send(refusal.to_json()).await),
-    };
+async fn attend(mut listening: Listening, output: mpsc::Sender<Vec<u8>>) {
     loop {
         match listening.next().await {
             Word::Notification(notification) => {
