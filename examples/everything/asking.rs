@@ -47,6 +47,13 @@ async fn test_elicitation(message: String, ctx: Context) -> Result<String, ToolE
     told("User response", ctx.elicit::<Account>(message).await?)
 }
 
+/// Asks the user to open a page.
+#[tool]
+async fn test_elicitation_url(ctx: Context) -> Result<String, ToolError> {
+    let question = ctx.elicit_url("Please confirm in your browser", "https://example.com/confirm");
+    told("User response", question.named("page").await?)
+}
+
 /// Whether somebody is there.
 #[data]
 #[serde(rename_all = "lowercase")]

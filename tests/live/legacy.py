@@ -8,6 +8,7 @@ import json
 import sys
 
 from checks import check, contains, equal, finish, shown
+from judge import schema
 from raw import (
     LEAVE_OUT,
     LEGACY,
@@ -21,13 +22,23 @@ from raw import (
     initialize,
     message,
     question,
-    schema,
 )
 
 NEWEST, OLDEST = LEGACY[0], LEGACY[-1]
 PING, LIST = message("ping"), message("tools/list")
 PING_ANSWER = {"jsonrpc": "2.0", "id": 1, "result": {}}
 NOBODY = (LEAVE_OUT,)
+LIMIT = 4 * 1024 * 1024
+REQUESTS = {
+    "completion/complete": {"ref": {"type": "ref/prompt", "name": "x"}, "argument": {"name": "x", "value": ""}},
+    "prompts/get": {"name": "test_simple_prompt"},
+    "prompts/list": {},
+    "resources/list": {},
+    "resources/read": {"uri": "test://static-text"},
+    "resources/subscribe": {"uri": "test://watched-resource"},
+    "resources/templates/list": {},
+    "resources/unsubscribe": {"uri": "test://watched-resource"},
+}
 
 
 def refused(answer, status, codes, says=(), ids=(1,)):
@@ -271,6 +282,30 @@ def cancellation(url):
                 assert not result(Answer(response)).get("isError"), "isError"
 
 
+def newer(url):
+    """What the transport says of tools/list it says of every method."""
+    for version in LEGACY:
+        session = Session(url, version)
+        for method, params in REQUESTS.items():
+            request = message(method, params)
+            with check(f"{version}: {method} from another site's page"):
+                for origin in ("https://evil.example", "null"):
+                    equal(session.post(request, Origin=origin).status, 403, "status")
+            with check(f"{version}: {method} without a session, and in one that is forged"):
+                refused(session.post(request, Mcp_Session_Id=None), 400, [-32600, -32602], ["initialize"])
+                refused(session.post(request, Mcp_Session_Id="A" * 60), 404, [-32600], ["session"])
+            with check(f"{version}: {method}, cut off, and with params that are no object, where it needs some"):
+                refused(session.post(json.dumps(request).encode()[:-1]), 400, [-32700], ids=NOBODY)
+                for wrong in ([], "x") if params else ():
+                    body = session.post(json.dumps(message(method, wrong)).encode()).json
+                    contains((-32600, -32602), body["error"]["code"], "codes")
+        with check(f"{version}: DELETE from another site's page ends nothing"):
+            equal(session.post(method="DELETE", Origin="https://evil.example").status, 403, "status")
+            result(session.post(LIST))
+        with check(f"{version}: a body over the limit"):
+            equal(session.post(json.dumps(message("ping", {"x": "x" * LIMIT})).encode()).status, 413, "status")
+
+
 def main(url, cases):
     if cases == "echo":
         handshake(url)
@@ -284,6 +319,7 @@ def main(url, cases):
                 params = {"name": "test_x_mcp_header", "arguments": {"region": "Zürich", "level": 3}}
                 assert not result(Session(url, version).post(message("tools/call", params))).get("isError"), "isError"
         cancellation(url)
+        newer(url)
     else:
         sys.exit(f"no set of cases is called {cases}")
 

@@ -13,6 +13,7 @@ import threading
 import time
 
 from checks import check, contains, equal, finish, shown
+from judge import schema
 from raw import (
     LEAVE_OUT,
     LEGACY,
@@ -24,7 +25,6 @@ from raw import (
     meta,
     piped,
     question,
-    schema,
 )
 
 NEWEST, OLDEST = LEGACY[0], LEGACY[-1]

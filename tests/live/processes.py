@@ -19,6 +19,18 @@ def free_port():
         return finder.getsockname()[1]
 
 
+def reachable(port, process):
+    """Waits until the process listens."""
+    for _ in range(200):
+        try:
+            return socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            assert process.poll() is None, f"{process.args[0]} ended with status {process.returncode}"
+            time.sleep(0.05)
+    process.kill()
+    raise AssertionError(f"{process.args[0]} does not answer on its port")
+
+
 class Echo:
     """It can be stopped and started again, on the same port with the same keys."""
 
@@ -34,15 +46,7 @@ class Echo:
         command = [self.example, "--addr", f"127.0.0.1:{self.port}"]
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         self.process = subprocess.Popen(command, env=self.environment, **quiet)
-        for _ in range(200):
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                return
-            except OSError:
-                assert self.process.poll() is None, f"{self.example} ended with status {self.process.returncode}"
-                time.sleep(0.05)
-        self.process.kill()
-        raise AssertionError(f"{self.example} does not answer on its port")
+        reachable(self.port, self.process)
 
     def stop(self):
         self.process.terminate()

@@ -1,5 +1,4 @@
-"""What the raw parts share: messages as bytes over HTTP or a pipe, and the published JSON schemas, where
-they lie beside the repository (../shared/spec/schema), as judges of the answers.
+"""What the raw parts share: messages as bytes over HTTP or a pipe. Each one that comes back is judged, see judge.py.
 
 A target is a URL, or the path of an example, which is then started with `--stdio`.
 """
@@ -7,26 +6,30 @@ A target is a URL, or the path of an example, which is then started with `--stdi
 import collections
 import contextlib
 import copy
-import functools
 import http.client
 import json
-import pathlib
 import queue
+import socket
 import subprocess
 import threading
 import time
 import urllib.parse
 
-import jsonschema
+from checks import contains, equal, shown
+from judge import LEGACY, META, MODERN, SUBSCRIPTION, judge
 
-from checks import contains, equal, shown, skip
-
-MODERN = "2026-07-28"
-LEGACY = ("2025-11-25", "2025-06-18", "2025-03-26")
-META = "io.modelcontextprotocol/"
-SCHEMAS = pathlib.Path(__file__).resolve().parents[3] / "shared/spec/schema"
 IDS = ("", "a-string", 0, -1, 2**53 - 1)
 LEAVE_OUT = object()
+STREAM = "text/event-stream"
+# What the header Mcp-Name repeats.
+NAMES = {
+    "tools/call": "name",
+    "prompts/get": "name",
+    "resources/read": "uri",
+    "tasks/get": "taskId",
+    "tasks/update": "taskId",
+    "tasks/cancel": "taskId",
+}
 
 
 def without(keys):
@@ -67,33 +70,8 @@ def cancelled(id):
     return message("notifications/cancelled", {"requestId": id}, id=LEAVE_OUT)
 
 
-class Schema:
-    """The published schema of one revision."""
-
-    def __init__(self, version):
-        file = SCHEMAS / f"{version}.json"
-        self.whole = json.loads(file.read_text()) if file.exists() else None
-        if self.whole is None:
-            skip(f"messages against the published schema of {version}", "../shared/spec/schema has none")
-        else:
-            self.key = "$defs" if "$defs" in self.whole else "definitions"
-            self.validator = jsonschema.validators.validator_for(self.whole)
-
-    def conforms(self, value, definition):
-        if self.whole is None:
-            return
-        judge = self.validator({"$ref": f"#/{self.key}/{definition}", self.key: self.whole[self.key]})
-        problem = jsonschema.exceptions.best_match(judge.iter_errors(value))
-        assert problem is None, f"not a {definition} at {problem.json_path}: {problem.message[:400]}"
-
-    def knows(self, value, definition):
-        """The schemas are open: what a revision does not have goes unnoticed unless the keys are compared."""
-        if self.whole is not None:
-            extra = value.keys() - self.whole[self.key][definition]["properties"].keys()
-            assert not extra, f"a {definition} has no {sorted(extra)}: {shown(value)}"
-
-
-schema = functools.cache(Schema)
+def is_modern(body):
+    return META + "protocolVersion" in (((body or {}).get("params") or {}).get("_meta") or {})
 
 
 def expect_error(body, code, says=(), ids=(1,)):
@@ -105,6 +83,30 @@ def expect_error(body, code, says=(), ids=(1,)):
     for part in says:
         contains(body["error"]["message"].lower(), part.lower(), "message")
     return body["error"]
+
+
+Event = collections.namedtuple("Event", "id retry message")
+
+
+def events(lines):
+    """The events of a stream; one without data, which only has an id, has no message."""
+    id = retry = None
+    data = []
+    for line in lines:
+        name, _, value = line.decode().rstrip("\r\n").partition(":")
+        value = value.removeprefix(" ")
+        if name == "id":
+            id = value
+        elif name == "retry":
+            retry = int(value)
+        elif name == "data":
+            data.append(value)
+        elif name:
+            raise AssertionError(f"a line that is none of a stream of events: {line!r}")
+        elif not value and (data or id or retry):
+            text = "\n".join(data)
+            yield Event(id, retry, json.loads(text) if text else None)
+            id, retry, data = None, None, []
 
 
 class Answer:
@@ -127,20 +129,64 @@ class Answer:
     @property
     def messages(self):
         """Every message in it, from JSON or from a stream of events."""
-        return self.events if self.kind == "text/event-stream" else [self.json]
+        return [event.message for event in self.events if event.message] if self.kind == STREAM else [self.json]
 
     @property
     def events(self):
-        blocks = self.bytes.decode().replace("\r\n", "\n").split("\n\n")
-        data = ([line[5:] for line in block.split("\n") if line.startswith("data:")] for block in blocks)
-        return [json.loads("\n".join(lines)) for lines in data if lines]
+        return list(events(self.bytes.splitlines(keepends=True)))
 
     def __str__(self):
         return f"{self.status} {self.bytes[:500].decode('utf-8', 'replace')}"
 
 
+class Stream:
+    """The events of an HTTP answer, as they come."""
+
+    def __init__(self, response, judged):
+        self.head, self.judged = response, judged
+        equal(response.status, 200, "status of a stream")
+        contains(response.headers["Content-Type"], STREAM, "Content-Type")
+        self.arrived = queue.Queue()
+        self.ended = False
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self):
+        # What is raised when the other thread cuts the line is no rule of http.client.
+        with contextlib.suppress(OSError, ValueError, AttributeError, http.client.HTTPException):
+            for event in events(self.head):
+                self.arrived.put(event)
+        self.arrived.put(None)
+
+    def event(self, seconds=5):
+        """The next event; None if none comes in that time, or the stream ends."""
+        if self.ended:
+            return None
+        with contextlib.suppress(queue.Empty):
+            event = self.arrived.get(timeout=max(seconds, 0))
+            self.ended = event is None
+            if event and event.message:
+                self.judged(event.message)
+            return event
+
+    def next(self, seconds=5):
+        """The next message."""
+        event = self.event(seconds)
+        while event and not event.message:
+            event = self.event(seconds)
+        return event and event.message
+
+    def rest(self):
+        """Every message until the end, which is soon."""
+        found = list(iter(self.next, None))
+        assert self.ended, f"the stream goes on after {shown(found)}"
+        return found
+
+
 class Http:
     """An endpoint that takes any bytes under any headers."""
+
+    version = LEGACY[0]
 
     def __init__(self, url):
         self.url = urllib.parse.urlsplit(url)
@@ -148,7 +194,25 @@ class Http:
     def post(self, body=b"", method="POST", **changes):
         """Sends bytes, or a value as JSON; `Accept=None` leaves a header out."""
         with self.begin(body, method, **changes) as response:
-            return Answer(response)
+            answer = Answer(response)
+        # What answers a batch, or what is no message, is the business of who sent it.
+        if isinstance(body, dict) and answer.bytes:
+            for message in answer.messages:
+                self.judged(body, message)
+        return answer
+
+    def judged(self, body, message):
+        version = MODERN if is_modern(body) else self.version
+        if body.get("method") == "initialize" and "result" in message:
+            version = message["result"]["protocolVersion"]
+        judge(version, message, body.get("method"))
+
+    @contextlib.contextmanager
+    def stream(self, body=b"", method="POST", **changes):
+        """The answer as a stream, which ends here with the block."""
+        with self.begin(body, method, **changes) as response:
+            request = body if isinstance(body, dict) else {}
+            yield Stream(response, lambda message: self.judged(request, message))
 
     @contextlib.contextmanager
     def begin(self, body=b"", method="POST", **changes):
@@ -156,7 +220,7 @@ class Http:
         headers = {
             "Host": self.url.netloc,
             "Content-Type": "application/json",
-            "Accept": "application/json, text/event-stream",
+            "Accept": f"application/json, {STREAM}",
         }
         headers |= {name.replace("_", "-"): value for name, value in (self.headers(body) | changes).items()}
         if not isinstance(body, bytes):
@@ -167,8 +231,16 @@ class Http:
                 if value is not None:
                     connection.putheader(name, value)
             connection.putheader("Content-Length", str(len(body)))
-            connection.endheaders(body)
-            yield connection.getresponse()
+            # A body that is too long is refused before it is read to its end.
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                connection.endheaders(body)
+            line = connection.sock
+            try:
+                yield connection.getresponse()
+            finally:
+                # Whoever still reads it in a thread of its own reads no more.
+                with contextlib.suppress(OSError):
+                    line.shutdown(socket.SHUT_RDWR)
 
     def headers(self, body):
         """What every message carries."""
@@ -179,6 +251,10 @@ class Http:
         answer = self.post(request)
         equal(answer.status, 200, f"status of {answer}; it")
         return answer.messages
+
+    def reply(self, request):
+        """The response alone, of whatever status."""
+        return self.post(request).messages[-1]
 
     def close(self):
         """There is nothing to close."""
@@ -214,12 +290,15 @@ class Session(Http):
 class Modern(Http):
     """The modern era, where headers repeat what the body says."""
 
+    version = MODERN
+
     def headers(self, body):
         headers = {"MCP_Protocol_Version": MODERN}
         if isinstance(body, dict):
             headers["Mcp_Method"] = body.get("method")
-            if body.get("method") == "tools/call":
-                headers["Mcp_Name"] = body["params"]["name"]
+            key = NAMES.get(body.get("method"))
+            if key in body.get("params", {}):
+                headers["Mcp_Name"] = body["params"][key]
         return headers
 
 
@@ -233,6 +312,8 @@ class Pipe:
         self.waiting = collections.defaultdict(list)
         self.lines = []
         self.errors = []
+        self.version = LEGACY[0]
+        self.asked = {}
         self.readers = [
             threading.Thread(target=self._read, args=(self.process.stdout, self._arrive), daemon=True),
             threading.Thread(target=self._read, args=(self.process.stderr, self.errors.append), daemon=True),
@@ -252,15 +333,29 @@ class Pipe:
     def write(self, *lines):
         """Sends bytes as they are, other values as one line of JSON each."""
         for line in lines:
+            if isinstance(line, dict) and "method" in line:
+                self.asked[json.dumps(line.get("id"))] = MODERN if is_modern(line) else self.version, line["method"]
             self.process.stdin.write(line if isinstance(line, bytes) else json.dumps(line).encode() + b"\n")
         self.process.stdin.flush()
 
     def next(self, seconds=5):
         """The next message, whatever it is; None if none comes in that time."""
         try:
-            return json.loads(self.arrived.get(timeout=max(seconds, 0)))
+            found = json.loads(self.arrived.get(timeout=max(seconds, 0)))
         except queue.Empty:
             return None
+        if isinstance(found, dict):
+            self.judged(found)
+        return found
+
+    def judged(self, found):
+        # What answers no request, or one of bytes, belongs to no revision; both eras may be on the pipe.
+        version, method = self.asked.get(json.dumps(found.get("id")), (self.version, None))
+        if "method" in found:
+            version = MODERN if SUBSCRIPTION in found.get("params", {}).get("_meta", {}) else self.version
+        elif "result" in found and not method:
+            return
+        judge(version, found, method)
 
     def answer(self, id, seconds=5):
         """The response with this id, later or earlier than others; None if it does not come."""
@@ -269,22 +364,40 @@ class Pipe:
             found = self.next(until - time.monotonic())
             if found is None:
                 return None
-            name = "a notification" if "method" in found else json.dumps(found["id"]) if "id" in found else "no id"
+            name = "what it says" if "method" in found else json.dumps(found["id"]) if "id" in found else "no id"
             self.waiting[name].append(found)
         return self.waiting[key].pop(0)
 
     def notifications(self):
-        """Those that came while an answer was waited for."""
-        return self.waiting.pop("a notification", [])
+        """Those that came while an answer was waited for, and requests of the server."""
+        return self.waiting.pop("what it says", [])
+
+    def said(self, wanted, seconds=5):
+        """The next notification or request that is wanted; others, and answers, wait for who asks for them."""
+        kept, until = self.waiting["what it says"], time.monotonic() + seconds
+        while True:
+            for found in filter(wanted, kept):
+                kept.remove(found)
+                return found
+            found = self.next(until - time.monotonic())
+            if found is None:
+                return None
+            (kept if "method" in found else self.waiting[json.dumps(found.get("id"))]).append(found)
 
     def ask(self, question):
-        self.write(question)
-        response = self.answer(question["id"])
-        assert response is not None, f"no answer to {shown(question)}"
+        response = self.reply(question)
         return [*self.notifications(), response]
+
+    def reply(self, request):
+        """The response alone; what else is said meanwhile waits for who asks for it."""
+        self.write(request)
+        response = self.answer(request["id"])
+        assert response is not None, f"no answer to {shown(request)}"
+        return response
 
     def greet(self, version, **changes):
         """The legacy handshake; the answer to initialize."""
+        self.version = version
         self.greeting = self.ask(initialize(version, **changes))[-1]
         self.write(message("notifications/initialized", id=LEAVE_OUT))
         return self.greeting

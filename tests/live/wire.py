@@ -11,13 +11,26 @@ import sys
 import jsonschema
 
 from checks import check, contains, equal, finish, shown
-from raw import IDS, LEAVE_OUT, META, MODERN, Modern, expect_error, message, meta, schema
+from judge import schema
+from raw import IDS, LEAVE_OUT, META, MODERN, NAMES, Modern, expect_error, message, meta
 
-ERRORS = {
-    -32020: "HeaderMismatchError",
-    -32021: "MissingRequiredClientCapabilityError",
-    -32022: "UnsupportedProtocolVersionError",
+# A good request of each method that only the everything example has.
+REQUESTS = {
+    "completion/complete": {
+        "ref": {"type": "ref/prompt", "name": "test_prompt_with_arguments"},
+        "argument": {"name": "arg1", "value": ""},
+    },
+    "prompts/get": {"name": "test_simple_prompt"},
+    "prompts/list": {},
+    "resources/list": {},
+    "resources/read": {"uri": "test://static-text"},
+    "resources/templates/list": {},
+    "subscriptions/listen": {"notifications": {"toolsListChanged": True}},
+    "tasks/cancel": {"taskId": "AAAAAAAAAAAAAAAAAAAAAA"},
+    "tasks/get": {"taskId": "AAAAAAAAAAAAAAAAAAAAAA"},
+    "tasks/update": {"taskId": "AAAAAAAAAAAAAAAAAAAAAA", "inputResponses": {}},
 }
+LIMIT = 4 * 1024 * 1024
 
 
 def request(method, params=None, id=1, _meta=LEAVE_OUT):
@@ -61,7 +74,6 @@ class Server(Modern):
         answer = self.post(message, **headers)
         equal(answer.status, status, f"status of {answer}; it")
         error = expect_error(answer.json, code, says, (message["id"],) if id is LEAVE_OUT else id)
-        self.conforms(answer.json, ERRORS.get(code, "JSONRPCErrorResponse"))
         return error
 
 
@@ -177,6 +189,79 @@ def malformed(server):
         with check(f"25: {what}"):
             body = json.dumps(message).encode()
             server.error(body, 400, -32600, id=id, Mcp_Method="tools/list")
+
+
+def limits(server):
+    with check("25: a body over the limit"):
+        body = json.dumps(request("tools/list", {"x": "x" * LIMIT})).encode()
+        answer = server.post(body, Mcp_Method="tools/list")
+        equal(answer.status, 413, f"status of {answer}; it")
+    with check("25: a body that is too deep"):
+        body = b'{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}}"
+        contains((-32700, -32600, -32602), server.post(body, Mcp_Method="tools/list").json["error"]["code"], "codes")
+    with check("25: a header that is too long"):
+        contains((400, 431), server.post(request("tools/list"), X_Long="x" * 1_000_000).status, "statuses")
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data", None):
+        with check(f"25: Content-Type {kind}, which a page may send to anybody"):
+            equal(server.post(request("tools/list"), Content_Type=kind).status, 415, "status")
+
+
+def newer(server):
+    """What the transport says of tools/list it says of every method."""
+    for method, params in REQUESTS.items():
+        good = request(method, params, 9)
+        body = json.dumps(good).encode()
+        named = {"Mcp_Method": method} | ({"Mcp_Name": params[NAMES[method]]} if method in NAMES else {})
+        for origin in ("https://evil.example", "null"):
+            with check(f"6c: {method}, Origin: {origin}"):
+                answer = server.post(good, Origin=origin)
+                equal(answer.status, 403, f"status of {answer}; it")
+                assert "id" not in answer.json, f"an id in {answer}"
+        for what, changes in {"absent": {"Mcp_Method": None}, "different": {"Mcp_Method": "tools/list"}}.items():
+            with check(f"5c: {method}, Mcp-Method {what}"):
+                server.error(good, 400, -32020, ["Mcp-Method"], **changes)
+        for what, name in {"absent": None, "different": "x", "in broken base64": "=?base64?ZWNobw=?="}.items():
+            if method in NAMES:
+                with check(f"5c: {method}, Mcp-Name {what}"):
+                    server.error(good, 400, -32020, ["Mcp-Name"], Mcp_Name=name)
+        with check(f"5a: {method} without capabilities"):
+            less = request(method, params, 9, _meta=meta(clientCapabilities=LEAVE_OUT))
+            server.error(less, 400, -32602, [META + "clientCapabilities"])
+        with check(f"25: {method}, cut off"):
+            server.error(body[:-1], 400, -32700, id=NO_ID, **named)
+        with check(f"25: {method} in a batch"):
+            server.error(b"[" + body + b"]", 400, -32600, id=NO_ID, **named)
+        with check(f"25: {method} with the id null"):
+            server.error(body.replace(b'"id": 9', b'"id": null'), 400, -32600, id=NO_ID, **named)
+        with check(f"25: {method} without an id has no answer"):
+            answer = server.post(message(method, good["params"], LEAVE_OUT))
+            equal((answer.status, answer.bytes), (202, b""), "answer")
+        with check(f"25: {method} with params that are no object"):
+            for wrong in ([], "x", 7):
+                answer = server.post(json.dumps(message(method, wrong, 9)).encode(), **named)
+                equal(answer.status, 400, f"status of {answer}; it")
+                contains((-32600, -32602, -32020), answer.json["error"]["code"], "codes")
+    no_text = {"argument": {"name": "arg1", "value": 7}}
+    wrong = {
+        "completion/complete": [{}, {"ref": {}, "argument": {}}, REQUESTS["completion/complete"] | no_text],
+        "prompts/get": [{"name": "test_simple_prompt", "arguments": []}],
+        "prompts/list": [{"cursor": 7}],
+        "resources/list": [{"cursor": {}}],
+        "resources/templates/list": [{"cursor": "x" * 10_000}],
+    }
+    for method, cases in wrong.items():
+        for params in cases:
+            with check(f"7: {method} with params {shown(params)[:60]}"):
+                server.error(request(method, params, 9), 200, -32602)
+    for name in ("test://static-text", "=?base64?dGVzdDovL3N0YXRpYy10ZXh0?="):
+        with check(f"3: resources/read with Mcp-Name {name}"):
+            server.result(request("resources/read", REQUESTS["resources/read"]), "ReadResourceResultResponse", Mcp_Name=name)
+    with check("10: a resource that is not there"):
+        data = server.error(request("resources/read", {"uri": "test://nothing"}, 100), 200, -32602)["data"]
+        equal(data, {"uri": "test://nothing"}, "data")
+    with check("11: a client that takes no events can not listen"):
+        answer = server.post(request("subscriptions/listen", REQUESTS["subscriptions/listen"]), Accept="application/json")
+        contains((400, 406), answer.status, f"statuses of {answer}; they")
 
 
 def echo(server):
@@ -311,10 +396,12 @@ def main(url, cases):
         methods(server, capabilities)
         transport(server)
         malformed(server)
+        limits(server)
         echo(server)
     elif cases == "everything":
         discovery(server)
         everything(server)
+        newer(server)
     else:
         sys.exit(f"no set of cases is called {cases}")
 

@@ -298,6 +298,19 @@ async fn the_end_of_the_input_leaves_running_calls_a_moment() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_the_input_waits_for_nobody_who_listens() {
+    let mut pipe = conversation_with(|server| server.only([echo::tool()]).list_changes());
+    // A legacy client listens from its handshake on.
+    assert_eq!(pipe.open("2025-11-25").await["result"]["protocolVersion"], "2025-11-25");
+    pipe.say(json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }).to_string());
+    let listen = modern("sub", "subscriptions/listen", json!({ "notifications": { "toolsListChanged": true } }));
+    assert_eq!(pipe.ask(listen).await["method"], "notifications/subscriptions/acknowledged");
+    let start = Instant::now();
+    assert_eq!(pipe.close().await, "");
+    assert!(start.elapsed() < Duration::from_secs(1), "it took {:?}", start.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_reads_no_more_ends_the_conversation() {
     let mut pipe = conversation();
     pipe.say(modern(1, "tools/call", call("hold", json!({}))).to_string());

@@ -104,7 +104,12 @@ impl Listener {
         match state.next() {
             Some(heard) => Poll::Ready(heard),
             None => {
-                state.waker = Some(waker.clone());
+                let before = state.waker.replace(waker.clone());
+                drop(state);
+                // A session's stream and the one in its place may both ask for a moment: neither may sleep for good.
+                if let Some(before) = before.filter(|before| !before.will_wake(waker)) {
+                    before.wake();
+                }
                 Poll::Pending
             }
         }
@@ -175,6 +180,9 @@ fn is_within(uri: &str, of: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     fn updated(uri: &str) -> Event {
@@ -228,6 +236,28 @@ mod tests {
         listener.unsubscribe("a://x");
         listener.offer(&updated("a://x"));
         assert_eq!(told(&listener), []);
+    }
+
+    #[test]
+    fn who_asks_in_anothers_place_wakes_it() {
+        struct Woken(AtomicUsize);
+        impl std::task::Wake for Woken {
+            fn wake(self: Arc<Self>) {
+                self.0.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        let listener = Listener::new(Interests { tools: true, ..Interests::default() });
+        let [first, second] = [(); 2].map(|()| Arc::new(Woken(AtomicUsize::new(0))));
+        let [to_first, to_second] = [&first, &second].map(|woken| Waker::from(Arc::clone(woken)));
+        assert!(listener.poll_next(&to_second).is_pending() && listener.poll_next(&to_second).is_pending());
+        assert_eq!(second.0.load(Ordering::Relaxed), 0);
+        // The one that is replaced asks once more; the one in its place must ask again, or it never hears anything.
+        assert!(listener.poll_next(&to_first).is_pending());
+        assert_eq!(second.0.load(Ordering::Relaxed), 1);
+        assert!(listener.poll_next(&to_second).is_pending());
+        listener.offer(&Event::ToolsChanged);
+        assert_eq!(second.0.load(Ordering::Relaxed), 2);
+        assert_eq!(listener.poll_next(&to_second), Poll::Ready(Heard::ToolsChanged));
     }
 
     #[test]

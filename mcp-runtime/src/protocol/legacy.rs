@@ -109,7 +109,6 @@ fn request_meta(meta: Option<&Meta<'_>>, client: Client, log_level: Option<LogLe
         progress_token: meta.map(progress_token).transpose()?.flatten(),
         log_level,
         more: more(None, meta),
-        ..RequestMeta::default()
     })
 }
 
