@@ -7,7 +7,7 @@ mod endpoint;
 mod error;
 mod excerpt;
 mod extension;
-mod notify;
+pub mod notify;
 mod owner;
 mod protocol;
 mod schema;
@@ -32,7 +32,7 @@ pub use mcp_auth::{
     Auth, Authenticate, AuthenticateFuture, Principal, Rejection, RejectionKind, Scheme, Scopes, StaticTokens, Verdict,
 };
 pub use mcp_macros::{data, prompt, resource, tool};
-pub use notify::{Deliver, Event, EventBus, Notifier};
+pub use notify::Notifier;
 pub use protocol::Era;
 pub use server::{Bound, Built, Handle, LegacyClients, Server};
 pub use tokio_util::sync::CancellationToken;

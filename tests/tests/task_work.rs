@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use http_call::{HttpCall, router};
-use mcp_runtime::Event;
+use mcp_runtime::notify::Event;
 use mcp_runtime::prelude::*;
 use mcp_runtime::tasks::{Bounds, MemoryTasks, TaskPayload, TaskRecord, TaskStatus, TaskStore};
 use serde_json::{Value, json};

@@ -14,7 +14,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::call::{Call, MayAsk, Reading, Subject, Tasking};
-use super::rounds::Rounds;
+use super::rounds::Binding;
 use super::{Carrier, Endpoint, Head, Opening, Reply, Terms, busy, ok};
 use crate::call::{
     Asking, CallState, Capability, CompletionRequest, Context, Limits, RawArguments, RawStrings, ReadTarget, RequestMeta, Round,
@@ -285,8 +285,8 @@ impl Endpoint {
     ) -> Result<Plan, Refusal> {
         // A state is verified also where the function would need nothing of it.
         let retry = retry.filter(|_| !terms.era.is_legacy());
-        let binding = (!terms.era.is_legacy() && (common.asks || retry.is_some()))
-            .then(|| Rounds::binding(target, head.principal.as_ref()));
+        let binding =
+            (!terms.era.is_legacy() && (common.asks || retry.is_some())).then(|| Binding::of(target, head.principal.as_ref()));
         let round = match (retry, &binding) {
             (Some(retry), Some(binding)) => Some(Box::new(self.rounds.resume(retry, binding)?)),
             _ => None,

@@ -291,10 +291,14 @@ async fn unless_cancelled(running: &mut Running, registration: Option<&Registrat
     let mut cancelled = pin!(registration.cancelled.cancelled());
     poll_fn(|cx| {
         // A client that cancelled does not want the answer, even if it is there.
-        if cancelled.as_mut().poll(cx).is_ready() {
+        if registration.cancelled.is_cancelled() {
             return Poll::Ready(None);
         }
-        running.poll_next(cx).map(Some)
+        match running.poll_next(cx) {
+            Poll::Ready(event) => Poll::Ready(Some(event)),
+            // To be woken costs, and most calls end without ever waiting.
+            Poll::Pending => cancelled.as_mut().poll(cx).map(|()| None),
+        }
     })
     .await
 }

@@ -1,4 +1,4 @@
-//! What legacy sessions hear on this instance: the first thing for which a session needs memory.
+//! What legacy sessions hear on this instance, which no sealed id can carry.
 //!
 //! It is made when a session opens a stream or subscribes to something, and ends with the session. A session that holds memory and
 //! is not used for long ends; so does, of the sessions of a caller who has too many of them, the one that is unused for longest.

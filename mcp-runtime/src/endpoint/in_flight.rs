@@ -1,7 +1,6 @@
 //! Requests that their clients may cancel by naming their id.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -68,11 +67,10 @@ impl InFlight {
 impl Drop for Registration {
     fn drop(&mut self) {
         let mut calls = self.among.lock();
-        if let Entry::Occupied(mut same) = calls.entry(self.key.clone()) {
-            same.get_mut().retain(|(number, _)| *number != self.number);
-            if same.get().is_empty() {
-                same.remove();
-            }
+        let Some(same) = calls.get_mut(&self.key) else { return };
+        same.retain(|(number, _)| *number != self.number);
+        if same.is_empty() {
+            calls.remove(&self.key);
         }
     }
 }

@@ -87,7 +87,7 @@ pub(crate) struct Access {
 
 /// What a transport has to send.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "it is moved once, and a box for each call would cost more")]
+#[expect(clippy::large_enum_variant, reason = "a box for each call would cost more than its few moves")]
 pub(crate) enum Reply {
     /// A notification was accepted.
     Accepted,
@@ -213,7 +213,6 @@ impl Endpoint {
     fn read<'a>(&self, head: &Head, message: Incoming<'a>, wire: Wire) -> Result<(Terms, Message<'a>), Refusal> {
         let modern = Terms { era: Era::V2026_07_28, scope: head.carrier.scope(), session: None };
         let named = match wire {
-            // On a pipe there is nobody to refuse it to: an error would answer an answer.
             Wire::Modern => {
                 let message = modern::read(message, head.carrier.headers(), &self.offer)?;
                 return Ok((modern, message));

@@ -3,6 +3,7 @@
 //! A client can change and keep whatever it is sent. So the state is bound to the caller, the method, what was called and with
 //! which arguments, and to a time; what does not fit is refused, also where the function would need nothing of it.
 
+use std::borrow::Cow;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use mcp_auth::{Principal, Seal, SealError, digest};
@@ -12,8 +13,41 @@ use crate::call::{Round, Unfit};
 use crate::owner;
 use crate::protocol::{Refusal, Retry, Target};
 
-/// What a state is bound to.
-pub(super) type Binding = [u8; 32];
+/// What a state is bound to: the caller, the method, what was called and with which arguments.
+///
+/// Kept as it came, since most calls that may ask a question ask none, and need no digest.
+#[derive(Debug)]
+pub(super) struct Binding {
+    principal: Option<Principal>,
+    method: &'static str,
+    name: Box<str>,
+    arguments: Option<Box<str>>,
+}
+
+impl Binding {
+    pub(super) fn of(target: &Target<'_>, principal: Option<&Principal>) -> Self {
+        Self {
+            principal: principal.cloned(),
+            method: target.method(),
+            name: target.name().into(),
+            arguments: target.arguments().map(Box::from),
+        }
+    }
+
+    fn digest(&self) -> [u8; 32] {
+        // Members may come in another order: it is the same object.
+        let arguments = self.arguments.as_deref().map(|text| match serde_json::from_str::<Value>(text) {
+            Ok(value) if is_exact(&value) => Cow::Owned(value.to_string()),
+            Ok(_) | Err(_) => Cow::Borrowed(text),
+        });
+        digest([
+            owner::sealed(self.principal.as_ref()).as_slice(),
+            self.method.as_bytes(),
+            self.name.as_bytes(),
+            arguments.as_deref().unwrap_or("{}").as_bytes(),
+        ])
+    }
+}
 
 #[derive(Debug)]
 pub(crate) struct Rounds {
@@ -29,24 +63,9 @@ impl Rounds {
         Self { seal: seal.up_to(limit.saturating_mul(2).saturating_add(16 * 1024)), lifetime, limit }
     }
 
-    /// What a call's state is bound to.
-    pub(super) fn binding(target: &Target<'_>, principal: Option<&Principal>) -> Binding {
-        // Members may come in another order: it is the same object.
-        let arguments = target.arguments().map(|text| match serde_json::from_str::<Value>(text) {
-            Ok(value) if is_exact(&value) => value.to_string(),
-            Ok(_) | Err(_) => text.to_owned(),
-        });
-        digest([
-            owner::sealed(principal).as_slice(),
-            target.method().as_bytes(),
-            target.name().as_bytes(),
-            arguments.as_deref().unwrap_or("{}").as_bytes(),
-        ])
-    }
-
     pub(super) fn seal(&self, binding: &Binding, carried: &str) -> Result<String, SealError> {
         let expires = now().saturating_add(self.lifetime.as_secs());
-        self.seal.seal(&[binding.as_slice(), &expires.to_le_bytes(), carried.as_bytes()].concat())
+        self.seal.seal(&[binding.digest().as_slice(), &expires.to_le_bytes(), carried.as_bytes()].concat())
     }
 
     /// The earlier rounds of a call, with what the client answers now.
@@ -66,7 +85,7 @@ impl Rounds {
         let opened = state.as_str().and_then(|state| self.seal.open(state)).ok_or_else(|| refused("it does not open"))?;
         let (bound, rest) = opened.statement.split_first_chunk::<32>().ok_or_else(|| refused("it is too short"))?;
         let (expires, carried) = rest.split_first_chunk::<8>().ok_or_else(|| refused("it is too short"))?;
-        if bound != binding {
+        if *bound != binding.digest() {
             return Err(refused("it belongs to another call or caller"));
         }
         if u64::from_le_bytes(*expires) <= now() {
@@ -109,7 +128,7 @@ mod tests {
     }
 
     fn binding(arguments: &str) -> Binding {
-        Rounds::binding(&Target::Tool { name: "pay".into(), arguments: Some(arguments) }, None)
+        Binding::of(&Target::Tool { name: "pay".into(), arguments: Some(arguments) }, None)
     }
 
     fn resume(rounds: &Rounds, state: &str) -> Result<Round, Refusal> {
@@ -130,7 +149,7 @@ mod tests {
         let state = over.seal(&binding("{}"), &carried()).expect("sealed");
         assert!(resume(&over, &state).is_err() && resume(&long, &state).is_err());
         let until = |second: u64| {
-            let statement = [&binding("{}"), second.to_le_bytes().as_slice(), carried().as_bytes()].concat();
+            let statement = [binding("{}").digest().as_slice(), &second.to_le_bytes(), carried().as_bytes()].concat();
             resume(&long, &long.seal.seal(&statement).expect("sealed"))
         };
         assert!(until(now() + 60).is_ok() && until(u64::MAX).is_ok());
@@ -144,7 +163,7 @@ mod tests {
     fn what_is_sealed_and_no_state_is_refused() {
         let rounds = rounds(HOUR);
         let expires = (now() + 60).to_le_bytes();
-        let head = [binding("{}").as_slice(), &expires].concat();
+        let head = [binding("{}").digest().as_slice(), &expires].concat();
         for statement in [
             b"".as_slice(),
             &head[..31],
@@ -168,7 +187,7 @@ mod tests {
     #[test]
     fn a_call_is_bound_to_what_its_arguments_say() {
         for (one, other) in [("{}", " { } "), (r#"{"a":1,"b":[2]}"#, r#"{"b" : [2],"a":1}"#), (r#""\u0041""#, r#""A""#)] {
-            assert_eq!(binding(one), binding(other), "{one} {other}");
+            assert_eq!(binding(one).digest(), binding(other).digest(), "{one} {other}");
         }
         for (one, other) in [
             ("{}", r#"{"a":null}"#),
@@ -178,15 +197,16 @@ mod tests {
             (r#"{"a":[-9223372036854775809]}"#, r#"{"a":[-9223372036854775810]}"#),
             ("1e999", "2e999"),
         ] {
-            assert_ne!(binding(one), binding(other), "{one} {other}");
+            assert_ne!(binding(one).digest(), binding(other).digest(), "{one} {other}");
         }
         // No two parts run together, and what is called counts.
-        let of = |name: &'static str| Rounds::binding(&Target::Tool { name: name.into(), arguments: None }, None);
+        let digest = |target: Target<'_>| Binding::of(&target, None).digest();
+        let of = |name: &'static str| digest(Target::Tool { name: name.into(), arguments: None });
         assert_ne!(of("pay"), of("pay{}"));
-        let prompt = Rounds::binding(&Target::Prompt { name: "pay".into(), arguments: None }, None);
-        let resource = Rounds::binding(&Target::Resource { uri: "pay".into() }, None);
+        let prompt = digest(Target::Prompt { name: "pay".into(), arguments: None });
+        let resource = digest(Target::Resource { uri: "pay".into() });
         assert!(of("pay") != prompt && of("pay") != resource && prompt != resource);
-        let ada = Rounds::binding(&Target::Tool { name: "pay".into(), arguments: None }, Some(&Principal::user("ada")));
+        let ada = Binding::of(&Target::Tool { name: "pay".into(), arguments: None }, Some(&Principal::user("ada"))).digest();
         assert_ne!(of("pay"), ada);
     }
 }

@@ -1,4 +1,4 @@
-//! The log levels that sessions asked for: the first thing that one instance must remember of a session.
+//! The log levels that sessions asked for. One instance remembers them; on another, and when forgotten, a session has none.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

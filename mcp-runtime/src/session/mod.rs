@@ -2,7 +2,8 @@
 //!
 //! The id that a client gets is a sealed statement of all that its `initialize` settled: revision, capabilities, caller, times.
 //! Whoever has the key can serve it, on another instance and after a restart; a client that opens and never comes back costs
-//! nothing. Only what was ended before its time is kept, for as long as it would have been valid.
+//! nothing. Kept is only what was ended before its time, for as long as it would have been valid, and the log level that a client
+//! asked for. What a session that listens needs is the endpoint's (`endpoint::ears`).
 
 mod ended;
 mod levels;

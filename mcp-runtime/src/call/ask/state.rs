@@ -14,7 +14,7 @@ use super::{AskError, MAX_ROUNDS};
 /// So many questions may be open at the same time.
 const MOST_OPEN: usize = 32;
 
-/// So many questions and steps may a call have, over all its rounds.
+/// So many questions may a call have over all its rounds, and so many steps.
 const MOST_EVER: usize = 256;
 
 /// Names a question: what it is, what it says, and which of its like it is.
