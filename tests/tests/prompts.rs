@@ -97,14 +97,16 @@ async fn arguments_are_an_object_of_a_few_strings() {
         for value in [json!(2), json!(true), json!(["2"]), json!({ "is": "2" })] {
             let answer = client.prompt("letter", json!({ "to": "Ada", "pages": value })).await;
             assert_eq!((answer.status(), answer.error_code()), (200, Some(-32602)), "{era:?} {value}");
-            assert_eq!(answer.error_message(), "the arguments must be an object of at most 64 strings", "{era:?} {value}");
+            assert_eq!(answer.error_message(), "the argument pages must be a string", "{era:?} {value}");
         }
         for arguments in [json!([]), json!("to"), json!(5), json!(true)] {
-            assert_eq!(client.prompt("hello", arguments.clone()).await.error_code(), Some(-32602), "{era:?} {arguments}");
+            let answer = client.prompt("hello", arguments.clone()).await;
+            assert_eq!(answer.error_code(), Some(-32602), "{era:?} {arguments}");
+            assert_eq!(answer.error_message(), "the arguments must be an object of strings", "{era:?} {arguments}");
         }
         let many = |count: usize| Value::from((0..count).map(|n| (format!("a{n}"), "x".into())).collect::<Map<_, _>>());
         let answer = client.prompt("hello", many(65)).await;
-        assert_eq!(answer.error_message(), "the arguments must be an object of at most 64 strings", "{era:?}");
+        assert_eq!(answer.error_message(), "at most 64 arguments are read", "{era:?}");
         let answer = client.prompt("hello", many(64)).await;
         assert!(answer.error_message().starts_with("The arguments do not fit"), "{era:?} {}", answer.error_message());
         for params in [json!({}), json!({ "arguments": null }), json!({ "arguments": {} })] {

@@ -11,10 +11,10 @@ use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
 use http::{HeaderMap, StatusCode};
 use mcp_auth::{Challenge, ChallengeError, Principal};
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 use super::call::{Call, MayAsk, Reading, Subject, Tasking};
 use super::rounds::Binding;
+use super::strings::strings;
 use super::{Carrier, Endpoint, Head, Opening, Reply, Terms, busy, ok};
 use crate::call::{
     Asking, CallState, Capability, CompletionRequest, Context, Limits, RawArguments, RawStrings, ReadTarget, RequestMeta, Round,
@@ -386,48 +386,6 @@ fn stopping() -> Refusal {
 fn unknown(noun: &str, name: &str, meant: Option<&str>) -> Refusal {
     let meant = meant.map(|name| format!("; did you mean {name}?")).unwrap_or_default();
     Refusal::params(format!("No {noun} named {}{meant}", printable(name)))
-}
-
-/// Names and values.
-type Strings<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
-
-/// Strings by name, of a JSON object.
-fn strings(text: Option<&str>) -> Result<Strings<'_>, Refusal> {
-    /// So many are read.
-    const MOST: usize = 64;
-    const RULE: &str = "the arguments must be an object of at most 64 strings";
-
-    struct ByName;
-
-    impl<'de> serde::de::Visitor<'de> for ByName {
-        type Value = Strings<'de>;
-
-        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("an object of strings")
-        }
-
-        fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            use serde::de::Error as _;
-            let mut strings: Self::Value = Vec::new();
-            while let Some(name) = map.next_key::<String>()? {
-                let value: &RawValue = map.next_value()?;
-                // What is null is left out.
-                if value.get() == "null" {
-                    continue;
-                }
-                let value: String = serde_json::from_str(value.get()).map_err(A::Error::custom)?;
-                if strings.len() == MOST || strings.iter().any(|(known, _)| *known == name) {
-                    return Err(A::Error::custom("too many, or one twice"));
-                }
-                strings.push((name.into(), value.into()));
-            }
-            Ok(strings)
-        }
-    }
-
-    let Some(text) = text.filter(|text| *text != "null") else { return Ok(Vec::new()) };
-    let mut json = serde_json::Deserializer::from_str(text);
-    serde::de::Deserializer::deserialize_map(&mut json, ByName).map_err(|_| Refusal::params(RULE))
 }
 
 /// Decided before the head of an answer is sent: only then can a client be asked for more rights.

@@ -12,6 +12,7 @@ mod legacy;
 mod listen;
 mod origins;
 mod rounds;
+mod strings;
 mod tasks;
 mod unattended;
 
