@@ -16,6 +16,9 @@
 //! assert_eq!(client.call("greet", json!({ "name": "Ada" })).await.text(), "Hello, Ada!");
 //! # });
 //! ```
+//!
+//! What is masked for clients is in the log, which no test shows by itself: where an answer says that "the cause is in the server's
+//! log", begin the test with `tracing_subscriber::fmt().with_test_writer().init()`, or call the function itself.
 
 use std::collections::HashMap;
 use std::sync::Arc;

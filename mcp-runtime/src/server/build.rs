@@ -38,7 +38,8 @@ pub struct Built {
 }
 
 impl Server {
-    /// Checks the configuration.
+    /// Checks the configuration, as that of a server which an application will listen for: it asks for `.auth(..)` or
+    /// `.allow_anonymous()`, and for a name. [`testing::Client::new`](crate::testing::Client::new) builds without these.
     ///
     /// # Errors
     /// Every mistake at once: [`Error::Config`].

@@ -17,6 +17,9 @@ impl Context {
     /// the client, sealed, so any instance finds it, without a store. A step that fails is not completed. Within a step nothing can
     /// be asked, and no other step begins.
     ///
+    /// The work is an `async ||` closure with a `Result`. Where nothing in it says of which error, write it: of work that can not
+    /// fail, `ctx.step("now", async || Ok::<_, ToolError>(SystemTime::now())).await?`.
+    ///
     /// **This is not exactly-once.** A client may send a round again, and then the steps of that round are done again; a
     /// process may die between the work and the answer. What must happen at most once, a payment for one, needs a key that
     /// its own service knows: [`call_key`](Self::call_key) is the same through all rounds of one call, replayed ones too.
