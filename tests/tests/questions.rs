@@ -273,6 +273,8 @@ async fn several_are_chosen_where_the_revision_can_show_it() {
     }
     let refused = answering(Era::V2025_06_18, accept(json!({}))).call("several", json!({})).await;
     assert!(refused.is_error() && refused.questions().is_empty(), "{:?}", refused.message());
+    let told = "Nobody can be asked here: MCP 2025-06-18 has no field in which several are chosen, as `toppings` is";
+    assert_eq!(refused.text(), told);
 }
 
 // ---------------------------------------------------------------------------------------------- answers that do not fit

@@ -27,7 +27,8 @@ pub enum AskError {
     },
     /// The client's answer is not of the form that was asked for.
     Misfit(UserError),
-    /// Nobody can be asked here, and why: in a task that the function spawned, in a batch, or without a session.
+    /// Nobody can be asked here, and why: in a task that the function spawned, in a batch, without a session, or by a form that the
+    /// client's revision does not have.
     Unreachable(UserError),
     /// The question itself can not be asked, and why: a form with a nested struct, say.
     Invalid(String),

@@ -213,7 +213,8 @@ fn form<T: DeserializeOwned + JsonSchema>(message: &str, era: Era) -> Result<Pre
     let form = Form::of::<T>().map_err(invalid)?;
     // A client before elicitation is refused for what it can not do, not for the form.
     let shown = if era == Era::V2025_03_26 { Ok("{}".to_owned()) } else { form.in_era(era) };
-    let shown: String = shown.map_err(|unfit| AskError::Invalid(unfit.to_string()))?;
+    // That its revision lacks a field is no fault of the form, and the model may know another way.
+    let shown: String = shown.map_err(|unfit| AskError::unreachable(&unfit.to_string()))?;
     let mode = if era >= Era::V2025_11_25 { r#""mode":"form","# } else { "" };
     let params = format!(r#"{{{mode}"message":{},"requestedSchema":{shown}}}"#, Value::from(message));
     let read = move |answer: &RawValue| {
