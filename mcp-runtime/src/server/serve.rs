@@ -124,7 +124,7 @@ impl Handle {
 
 /// Clients are told once which kinds there are: one that was not declared can not come later.
 fn declared(is_declared: bool) -> Result<()> {
-    const RULE: &str = "set, since the server began without any item of this kind";
+    const RULE: &str = "set by `.list_changes()`, since the server began without any item of this kind";
     if is_declared { Ok(()) } else { Err(Error::Config(vec![Problem::setting("list_changes", "false", RULE)])) }
 }
 
