@@ -133,7 +133,7 @@ impl ResourceResult {
     message = "a resource can not return `{Self}`",
     label = "not the contents of a resource",
     note = "return text (`String`), bytes (`Vec<u8>`, `bytes::Bytes`), `Json<T>`, `ResourceContents`, `Vec<ResourceContents>`, `ResourceResult`, or a `Result` of one of these",
-    note = "for your own type: put `#[data]` on it and return it in `Json`",
+    note = "for a struct, list, map or `Option`: return it in `Json`; a type of your own needs `#[data]`",
     note = "the error of a `Result` is `ResourceError`, or what converts into `Box<dyn Error + Send + Sync>`"
 )]
 pub trait IntoResource {

@@ -171,7 +171,7 @@ pub struct Json<T>(pub T);
     message = "a tool can not return `{Self}`",
     label = "not a tool result",
     note = "return text (`String`, numbers, `bool`), `()`, `Json<T>`, `Image`, `Audio`, `ResourceLink`, `EmbeddedResource`, `Content`, `Vec<Content>`, `ToolResult`, or a `Result` of one of these",
-    note = "for your own type: put `#[data]` on it and return it in `Json`",
+    note = "for a struct, list, map or `Option`: return it in `Json`; a type of your own needs `#[data]`",
     note = "the error of a `Result` is `ToolError`, or what converts into `Box<dyn Error + Send + Sync>`"
 )]
 pub trait IntoToolResult {
