@@ -178,7 +178,8 @@ impl Client {
     }
 
     /// Answers what it is asked: forms and links are accepted, forms with this content; a sample is this content as text; there are no
-    /// roots. Declares the capabilities for it, unless [`capabilities`](Self::capabilities) says others.
+    /// roots. Declares the capabilities for it, unless [`capabilities`](Self::capabilities) says others. Content that does not fit the
+    /// form is asked for again in 2026-07-28, so the call ends with "more than 50 rounds"; the log has at `debug` what does not fit.
     #[must_use]
     pub fn answering(self, content: Value) -> Self {
         let text = content.as_str().map_or_else(|| content.to_string(), str::to_owned);
@@ -279,7 +280,8 @@ impl Client {
     /// answer is returned: it goes on through all rounds.
     ///
     /// # Panics
-    /// If `params` is no object, or a header can not be sent; and as [`send`](Self::send).
+    /// If `params` is no object, or a header can not be sent; if it is a request that listens (`subscriptions/listen`), for which a
+    /// test sends to the server's router; and as [`send`](Self::send).
     pub async fn request(&self, method: &str, params: Value) -> Answer {
         let Value::Object(params) = params else { panic!("params must be a JSON object") };
         let mut asked = Vec::new();
