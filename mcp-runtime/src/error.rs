@@ -15,8 +15,11 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// The configuration is not right.
-    #[error("{}", listed(.0))]
+    #[error("{}", listed("the server can not be built", .0))]
     Config(Vec<Problem>),
+    /// What [`Handle`](crate::Handle) was to change can not be changed so.
+    #[error("{}", listed("the change is refused", .0))]
+    Change(Vec<Problem>),
     /// The address can not be listened on.
     #[error("cannot listen on {address}: {cause} ({})", listen_hint(cause))]
     Listen {
@@ -46,10 +49,10 @@ fn listen_hint(cause: &io::Error) -> &'static str {
     }
 }
 
-fn listed(problems: &[Problem]) -> String {
+fn listed(what: &str, problems: &[Problem]) -> String {
     let mut text = match problems.len() {
-        1 => "the server can not be built:".to_owned(),
-        count => format!("the server can not be built, for {count} reasons:"),
+        1 => format!("{what}:"),
+        count => format!("{what}, for {count} reasons:"),
     };
     for problem in problems {
         text.push_str("\n  - ");

@@ -456,7 +456,7 @@ fn a_tool_that_needs_a_caller_needs_authentication() {
         let Problem::CallerNeverKnown { name: tool, location, .. } = &found else { panic!("{found:?}") };
         assert_eq!(*tool, name);
         let expected = format!(
-            "the tool `{name}` needs a known caller (a `Principal` parameter, or scopes), but the server has no `.auth(..)` \
+            "the tool `{name}` needs a known caller (a `Principal` parameter, or scopes), but the server has no `.auth(..)`: add it \
              (the tool is at {}:{} (access))",
             location.file, location.line
         );

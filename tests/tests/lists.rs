@@ -326,11 +326,13 @@ async fn what_is_added_and_removed_changes_the_next_list() {
     let handle = built.handle();
     let all = || ["ant", "bee", "cat"].map(str::to_owned).to_vec();
     let without = |name: &str| all().into_iter().filter(|own| own != name).collect::<Vec<_>>();
-    handle.remove_tool("ant").expect("a tool less");
-    handle.remove_prompt("bee").expect("a prompt less");
-    handle.remove_resource("c:cat").expect("a resource less");
-    handle.remove_resource("a:ant/{id}").expect("a family less");
-    handle.remove_tool("nosuch").expect("nothing to remove");
+    assert!(handle.remove_tool("ant").expect("a tool less"));
+    assert!(handle.remove_prompt("bee").expect("a prompt less"));
+    assert!(handle.remove_resource("c:cat").expect("a resource less"));
+    assert!(handle.remove_resource("a:ant/{id}").expect("a family less"));
+    assert!(!handle.remove_tool("nosuch").expect("nothing to remove"));
+    assert!(!handle.remove_prompt("nosuch").expect("nothing to remove"));
+    assert!(!handle.remove_resource("no:such").expect("nothing to remove"));
     for era in Era::ALL {
         assert_eq!(now(&built, era).await, [without("ant"), without("bee"), without("cat"), without("ant")], "{era:?}");
     }
@@ -385,7 +387,7 @@ async fn what_can_not_be_served_changes_nothing() {
     let handle = built.handle();
     let before = now(&built, Era::V2026_07_28).await;
     let problems = |error: Error| match error {
-        Error::Config(problems) => problems,
+        Error::Change(problems) => problems,
         other => panic!("{other}"),
     };
     let missing = problems(handle.add_tool(stateful::tool()).expect_err("no such state"));
@@ -427,10 +429,10 @@ async fn a_cursor_goes_on_in_a_list_that_changed() {
         let cursor = first["result"]["nextCursor"].clone();
         let handle = built.handle();
         match method {
-            "tools/list" => handle.remove_tool("ant").and_then(|()| handle.remove_tool("bee")),
-            "prompts/list" => handle.remove_prompt("ant").and_then(|()| handle.remove_prompt("bee")),
-            "resources/list" => handle.remove_resource("a:ant").and_then(|()| handle.remove_resource("b:bee")),
-            _ => handle.remove_resource("a:ant/{id}").and_then(|()| handle.remove_resource("b:bee/{id}")),
+            "tools/list" => handle.remove_tool("ant").and_then(|_| handle.remove_tool("bee")),
+            "prompts/list" => handle.remove_prompt("ant").and_then(|_| handle.remove_prompt("bee")),
+            "resources/list" => handle.remove_resource("a:ant").and_then(|_| handle.remove_resource("b:bee")),
+            _ => handle.remove_resource("a:ant/{id}").and_then(|_| handle.remove_resource("b:bee/{id}")),
         }
         .expect("less");
         let rest = HttpCall::new(method, json!({ "cursor": cursor })).send(&router).await.json();

@@ -38,7 +38,7 @@ impl Live {
         let mut problems: Vec<Problem> = Vec::new();
         let catalog = Catalog::build(&next, &self.around, &mut problems);
         if !problems.is_empty() {
-            return Err(Error::Config(problems));
+            return Err(Error::Change(problems));
         }
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(catalog);
         *offered = next;

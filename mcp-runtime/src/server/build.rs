@@ -76,7 +76,7 @@ impl Server {
                 Reach::Pipe if self.stdio_principal.is_none() => Some(
                     "over stdio nobody is known, since `.auth(..)` is not asked there: add `.stdio_principal(Principal::user(\"..\"))`",
                 ),
-                Reach::Embedded | Reach::Listening(_) if self.auth.is_none() => Some("the server has no `.auth(..)`"),
+                Reach::Embedded | Reach::Listening(_) if self.auth.is_none() => Some("the server has no `.auth(..)`: add it"),
                 _ => None,
             },
         };

@@ -59,14 +59,16 @@ impl Handle {
         Ok(())
     }
 
-    /// Offers a tool no longer. Calls of it that run go on.
+    /// Offers a tool no longer; `false` if there was none of this name, of which nobody is told. Calls of it that run go on.
     ///
     /// # Errors
     /// None of its own; the tools that stay are checked again.
-    pub fn remove_tool(&self, name: &str) -> Result<()> {
-        self.change(|offered| offered.tools.retain(|known| known.name() != name))?;
-        self.notify().tools_changed();
-        Ok(())
+    pub fn remove_tool(&self, name: &str) -> Result<bool> {
+        let was_there = self.remove(|offered| offered.tools.extract_if(.., |known| known.name() == name).count())?;
+        if was_there {
+            self.notify().tools_changed();
+        }
+        Ok(was_there)
     }
 
     /// Offers another prompt from now on, in place of one of its name.
@@ -83,14 +85,16 @@ impl Handle {
         Ok(())
     }
 
-    /// Offers a prompt no longer.
+    /// Offers a prompt no longer; `false` if there was none of this name.
     ///
     /// # Errors
     /// As [`remove_tool`](Self::remove_tool).
-    pub fn remove_prompt(&self, name: &str) -> Result<()> {
-        self.change(|offered| offered.prompts.retain(|known| known.name() != name))?;
-        self.notify().prompts_changed();
-        Ok(())
+    pub fn remove_prompt(&self, name: &str) -> Result<bool> {
+        let was_there = self.remove(|offered| offered.prompts.extract_if(.., |known| known.name() == name).count())?;
+        if was_there {
+            self.notify().prompts_changed();
+        }
+        Ok(was_there)
     }
 
     /// Offers another resource, or family of them, from now on, in place of one of its URI or template.
@@ -107,25 +111,34 @@ impl Handle {
         Ok(())
     }
 
-    /// Offers the resource of this URI, or the family of this template, no longer.
+    /// Offers the resource of this URI, or the family of this template, no longer; `false` if there was none.
     ///
     /// # Errors
     /// As [`remove_tool`](Self::remove_tool): a tool may need it as its user interface.
-    pub fn remove_resource(&self, uri: &str) -> Result<()> {
-        self.change(|offered| offered.resources.retain(|known| known.uri() != uri))?;
-        self.notify().resources_changed();
-        Ok(())
+    pub fn remove_resource(&self, uri: &str) -> Result<bool> {
+        let was_there = self.remove(|offered| offered.resources.extract_if(.., |known| known.uri() == uri).count())?;
+        if was_there {
+            self.notify().resources_changed();
+        }
+        Ok(was_there)
     }
 
     fn change(&self, change: impl FnOnce(&mut Offered)) -> Result<()> {
         self.endpoint.catalog.change(change)
+    }
+
+    /// Did the change remove any?
+    fn remove(&self, remove: impl FnOnce(&mut Offered) -> usize) -> Result<bool> {
+        let mut removed = 0;
+        self.change(|offered| removed = remove(offered))?;
+        Ok(removed > 0)
     }
 }
 
 /// Clients are told once which kinds there are: one that was not declared can not come later.
 fn declared(is_declared: bool) -> Result<()> {
     const RULE: &str = "set by `.list_changes()`, since the server began without any item of this kind";
-    if is_declared { Ok(()) } else { Err(Error::Config(vec![Problem::setting("list_changes", "false", RULE)])) }
+    if is_declared { Ok(()) } else { Err(Error::Change(vec![Problem::setting("list_changes", "false", RULE)])) }
 }
 
 /// A server that has its address and is about to serve.
