@@ -73,7 +73,7 @@ impl ToolResult {
     /// # Errors
     /// The value can not be written as JSON.
     pub fn structured<T: Serialize>(mut self, value: &T) -> Result<Self, ToolError> {
-        self.structured = Some(serde_json::to_string(value)?);
+        self.structured = Some(one_line(serde_json::to_string(value)?));
         Ok(self)
     }
 
@@ -259,6 +259,12 @@ impl<C: Into<Content>> IntoToolResult for Vec<C> {
     }
 }
 
+/// Messages are lines, and events have one. A value that was JSON text before may have line breaks between its tokens; strings have
+/// theirs escaped.
+fn one_line(json: String) -> String {
+    if json.contains(['\n', '\r']) { json.replace(['\n', '\r'], " ") } else { json }
+}
+
 impl<T: Serialize + JsonSchema> IntoToolResult for Json<T> {
     fn output_schema(generator: &mut SchemaGenerator) -> Option<Schema> {
         Some(T::json_schema(generator))
@@ -266,7 +272,7 @@ impl<T: Serialize + JsonSchema> IntoToolResult for Json<T> {
 
     fn into_tool_result(self) -> Result<ToolResult, ToolError> {
         match serde_json::to_string(&self.0) {
-            Ok(json) => ToolResult { structured: Some(json), ..ToolResult::default() }.into_tool_result(),
+            Ok(json) => ToolResult { structured: Some(one_line(json)), ..ToolResult::default() }.into_tool_result(),
             Err(error) => Err(ToolError::from(error)),
         }
     }
@@ -310,6 +316,14 @@ mod tests {
         let Contents::Many(list) = &result.content else { panic!("{result:?}") };
         let json = serde_json::to_string(list).expect("json");
         assert!(json.contains("67\\n[Cut") && json.contains("1 more blocks"), "{json}");
+    }
+
+    /// A line of its own would be another message on a pipe.
+    #[test]
+    fn structured_content_is_one_line() {
+        let raw = serde_json::value::RawValue::from_string("[\r\n{\"jsonrpc\":\"2.0\"}\n,\"a\\nb\"]".into()).expect("JSON");
+        let result = ToolResult::default().structured(&raw).expect("a result");
+        assert_eq!(result.structured.as_deref(), Some("[  {\"jsonrpc\":\"2.0\"} ,\"a\\nb\"]"));
     }
 
     #[test]
