@@ -277,6 +277,9 @@ async fn a_client_may_answer_with_an_error() {
         (json!({ "code": -1, "message": "User rejected sampling request" }), "-1 User rejected sampling request"),
         (json!({ "code": -32601, "message": "x".repeat(1000) }), "-32601 xxx"),
         (json!({}), "0 "),
+        // What is no error of JSON-RPC ends the question as well.
+        (json!({ "code": "ENOENT", "message": 5 }), "-32603 its error can not be read"),
+        (json!(null), "-32603 its error can not be read"),
     ] {
         let mut stream = session.begin("sample").await;
         let id = stream.question().await["id"].clone();

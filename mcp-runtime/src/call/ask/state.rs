@@ -51,7 +51,9 @@ impl Outcome {
             #[serde(default)]
             message: String,
         }
-        let Refused { code, message } = serde_json::from_str(text).ok()?;
+        // One that can not be read is still an end: whoever waits for it would wait in vain.
+        let unreadable = |_| Refused { code: -32603, message: "its error can not be read".to_owned() };
+        let Refused { code, message } = serde_json::from_str(text).unwrap_or_else(unreadable);
         Some(Self::Error { code, message: crate::excerpt::excerpt(&message, 200) })
     }
 }
