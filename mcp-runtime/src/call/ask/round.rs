@@ -94,6 +94,7 @@ impl Round {
 
     pub(super) fn forget(&mut self, question: &Digest) {
         self.answered.retain(|(Hex(digest), _)| digest != question);
+        self.failed.retain(|(digest, _)| digest != question);
     }
 
     /// The key under which a question goes out: the wished one, unless another question has it.

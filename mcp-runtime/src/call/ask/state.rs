@@ -149,9 +149,14 @@ impl Asking {
         Ok(digest([question.as_slice(), &like.to_le_bytes()]))
     }
 
-    /// What was answered to this question.
+    /// What was answered to this question. It is asked for once where no further round will ask: answers can be large.
     pub(super) fn answer(&self, question: &Digest) -> Option<Outcome> {
-        self.lock().round.answer(question)
+        let mut state = self.lock();
+        let answer = state.round.answer(question)?;
+        if state.way == Way::Live {
+            state.round.forget(question);
+        }
+        Some(answer)
     }
 
     /// Takes an answer that came before the question, if there is one of this key.
@@ -325,6 +330,17 @@ impl Asking {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_is_kept_for_later_rounds_only() {
+        for (way, again) in [(Way::Live, false), (Way::Rounds, true)] {
+            let asking = Asking::new(way, Round::default(), usize::MAX);
+            let answered = || Outcome::read("{}", false).expect("an answer");
+            asking.lock().round.answered([1; 32], answered());
+            assert!(asking.answer(&[1; 32]).is_some());
+            assert_eq!(asking.answer(&[1; 32]).is_some(), again, "{way:?}");
+        }
+    }
 
     #[test]
     fn a_call_asks_fifty_rounds_and_no_more() {
