@@ -330,6 +330,16 @@ async fn a_question_waits_for_long_and_not_for_ever() {
     assert!(rest.contains("The tool did not finish within its limit of "), "{rest}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_limit_without_end_is_no_fault() {
+    let limits = bare().allow_anonymous().timeout(Duration::MAX).heartbeat(Duration::MAX);
+    let session = Session::open(&router(limits), Era::V2025_11_25).await;
+    let mut stream = session.begin("who").await;
+    let id = stream.question().await["id"].clone();
+    session.answer(&id, named("Ada")).await;
+    assert_eq!(stream.text().await, "Ada");
+}
+
 #[tokio::test]
 async fn a_call_whose_session_ends_asks_nobody() {
     let session = Session::open(&served(), Era::V2025_11_25).await;

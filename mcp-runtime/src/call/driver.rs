@@ -7,7 +7,7 @@ use std::task::{Poll, ready};
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Sleep;
 
 use super::ask::{Asked, Next, Polling};
 use super::error::Fault;
@@ -188,8 +188,8 @@ impl Running {
             Next::Question(asked) => {
                 // Whoever thinks about an answer does not use up the tool's own time.
                 let patience = self.limits.timeout.max(ANSWER_TIME);
-                let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
-                timer.as_mut().reset(Instant::now() + patience);
+                // Not `reset`: now and the longest of limits is no time.
+                self.timer = Some(Box::pin(tokio::time::sleep(patience)));
                 self.streaming = true;
                 Event::Question(asked)
             }
@@ -233,7 +233,7 @@ impl Running {
             }
         };
         if let (Some(quiet), Some(interval)) = (&mut self.quiet, interval) {
-            quiet.as_mut().reset(Instant::now() + interval);
+            quiet.as_mut().set(tokio::time::sleep(interval));
         }
         self.streaming = true;
         Poll::Ready(report)
