@@ -10,6 +10,9 @@ use bytes::Bytes;
 /// So many events wait for a client that reads slowly.
 const MOST: usize = 16;
 
+/// Of what can wait elsewhere, no further event is added to so many bytes.
+const MOST_BYTES: usize = 64 * 1024;
+
 /// Between who says something and who sends it.
 #[derive(Debug, Default)]
 pub(super) struct Queue(Mutex<State>);
@@ -92,7 +95,8 @@ impl Queue {
     pub(super) async fn room(&self) {
         poll_fn(|cx| {
             let mut state = self.lock();
-            if state.events.len() < MOST {
+            let bytes: usize = state.events.iter().map(|waiting| waiting.event.len()).sum();
+            if state.events.len() < MOST && bytes < MOST_BYTES {
                 return Poll::Ready(());
             }
             state.writer = Some(cx.waker().clone());
@@ -113,6 +117,21 @@ fn wake(mut state: MutexGuard<'_, State>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn who_does_not_read_holds_few_large_events() {
+        let queue = Queue::default();
+        let mut written = 0;
+        let write = async {
+            loop {
+                queue.room().await;
+                queue.put(Bytes::from(vec![0; MOST_BYTES / 2 + 1]));
+                written += 1;
+            }
+        };
+        assert!(tokio::time::timeout(std::time::Duration::from_millis(20), write).await.is_err());
+        assert_eq!(written, 2);
+    }
 
     #[test]
     fn reports_give_way_and_questions_do_not() {
