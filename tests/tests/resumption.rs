@@ -691,3 +691,24 @@ async fn a_stopping_server_waits_for_calls_that_clients_come_back_to() {
     let ended = tokio::time::timeout(Duration::from_secs(20), served).await.expect("the end in time");
     ended.expect("no panic").expect("a good end");
 }
+
+/// A client that does not read must not keep what another stream took over.
+#[tokio::test(start_paused = true)]
+async fn a_replay_that_nobody_reads_gives_way_to_the_next_stream() {
+    let Fixture { built, router, .. } = fixture();
+    let id = session(&router).await;
+    let mut stream = Stream::open(&router, get(NEWEST, &id)).await;
+    let mut first = None;
+    for _ in 0..40 {
+        built.handle().notify().tools_changed();
+        let (event, _) = stream.numbered().await;
+        first.get_or_insert(event);
+    }
+    let missed = get_after(NEWEST, &id, &first.expect("an event"));
+    let mut unread = Stream::open(&router, missed).await;
+    settle().await;
+    let _next = Stream::open(&router, get(NEWEST, &id)).await;
+    settle().await;
+    let replayed = unread.rest().await.len();
+    assert!(replayed < 20, "{replayed} events of a stream that was replaced");
+}

@@ -69,7 +69,13 @@ pub(super) async fn resume(resumed: Resumed, queue: Arc<Queue>) {
             let rung = tokio::time::timeout(LOOK, bell.notified());
             let Some(replay) = streams.after(&session.key, &id).await else { break };
             for stored in replay.events {
-                queue.room().await;
+                tokio::select! {
+                    // Whoever does not read keeps neither a place that another took, nor a right that is over.
+                    biased;
+                    () = open.replaced() => return queue.end(),
+                    () = sleep_until(until) => return queue.end(),
+                    () = queue.room() => {}
+                }
                 id.number = stored.number;
                 queue.put(event(&id.to_string(), &stored.data));
             }
@@ -88,7 +94,11 @@ pub(super) async fn resume(resumed: Resumed, queue: Arc<Queue>) {
     let Some(mut listening) = listening else { return queue.end() };
     let mut recorder = streams.record_listener(&session.key).await;
     loop {
-        queue.room().await;
+        tokio::select! {
+            biased;
+            () = open.replaced() => break,
+            () = queue.room() => {}
+        }
         let word = tokio::select! {
             biased;
             // The client opened another in its place: a message goes to one of them (MCP 2025-11-25, "Multiple Connections").
