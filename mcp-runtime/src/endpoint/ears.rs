@@ -270,7 +270,9 @@ impl Endpoint {
         if self.ear(session, principal, None)?.subscribe(uri, MOST_SUBSCRIPTIONS) {
             return Ok(());
         }
-        Err(Refusal::params(format!("A session has at most {MOST_SUBSCRIPTIONS} subscriptions; end one before")))
+        Err(Refusal::params(format!(
+            "A session has at most {MOST_SUBSCRIPTIONS} subscriptions, of 64 KiB in all; end one before"
+        )))
     }
 
     /// `resources/unsubscribe` in a session.

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::in_flight::Registration;
 use super::{Endpoint, busy};
 use crate::catalog::Entry as _;
-use crate::notify::{Heard, Interests, Listener};
+use crate::notify::{Heard, Interests, Listener, MOST_ASKED_BYTES};
 use crate::owner;
 use crate::protocol::{self, Filter, Refusal};
 
@@ -180,7 +180,11 @@ impl Endpoint {
             ..Interests::default()
         };
         if offer.resource_updates && !filter.resource_subscriptions.is_empty() {
-            let uris = filter.resource_subscriptions.into_iter().take(MOST_SUBSCRIPTIONS);
+            let mut bytes = 0;
+            let uris = filter.resource_subscriptions.into_iter().take(MOST_SUBSCRIPTIONS).take_while(|uri| {
+                bytes += uri.len();
+                bytes <= MOST_ASKED_BYTES
+            });
             interests.uris = uris.filter(|uri| self.may_read(uri, principal)).collect();
             honoured.insert("resourceSubscriptions".to_owned(), json!(interests.uris));
         }

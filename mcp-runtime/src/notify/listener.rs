@@ -10,6 +10,9 @@ use super::bus::Event;
 /// hears of what it asked for in place of what is below it.
 const MOST_PENDING: usize = 256;
 
+/// So many bytes may the resources have together that one listener asks for.
+pub(crate) const MOST_ASKED_BYTES: usize = 64 * 1024;
+
 /// What a listener wants to hear of.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Interests {
@@ -69,7 +72,8 @@ impl Listener {
         if state.interests.uris.iter().any(|known| known == uri) {
             return true;
         }
-        let has_room = state.interests.uris.len() < most;
+        let bytes: usize = state.interests.uris.iter().map(String::len).sum();
+        let has_room = state.interests.uris.len() < most && bytes + uri.len() <= MOST_ASKED_BYTES;
         if has_room {
             state.interests.uris.push(uri.to_owned());
         }
@@ -199,6 +203,16 @@ mod tests {
             }
         }
         all
+    }
+
+    #[test]
+    fn what_a_listener_asks_for_has_few_bytes() {
+        let listener = Listener::default();
+        let uri = |number: usize| format!("a://{number}/{}", "x".repeat(MOST_ASKED_BYTES / 4));
+        let taken: Vec<bool> = (0..5).map(|number| listener.subscribe(&uri(number), 256)).collect();
+        assert_eq!(taken, [true, true, true, false, false]);
+        listener.unsubscribe(&uri(0));
+        assert!(listener.subscribe(&uri(4), 256));
     }
 
     #[test]

@@ -9,7 +9,7 @@ mod listener;
 
 pub use bus::{Deliver, Event, EventBus};
 pub(crate) use hub::{Hub, RunningTask, Waiting};
-pub(crate) use listener::{Heard, Interests, Listener};
+pub(crate) use listener::{Heard, Interests, Listener, MOST_ASKED_BYTES};
 
 use std::sync::Arc;
 
