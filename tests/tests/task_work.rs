@@ -562,3 +562,24 @@ async fn an_answer_that_comes_too_late_is_none() {
     gate.open();
     assert_eq!(get(&client, &id).await["status"], "cancelled");
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_nobody_waits_for_costs_no_write() {
+    let (gate, (report, _reports)) = (Gate::closed(), Report::new());
+    let store = Kept::default();
+    let client = client(&server([ask::tool()], &gate, &report).task_store(store.clone()));
+    let id = begin(&client, "ask", json!({})).await;
+    until(&client, &id, "input_required").await;
+    let yes = || json!({ "sure": accept(json!({ "sure": true })) });
+    update(&client, &id, yes()).await;
+    until(&client, &id, "working").await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let before = store.written();
+    for _ in 0..20 {
+        update(&client, &id, yes()).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(store.written(), before);
+    gate.open();
+    until(&client, &id, "completed").await;
+}

@@ -120,7 +120,8 @@ impl Hub {
         let waiting = self.lock_questions().get(&(Box::from(scope), Box::from(id))).cloned();
         let Some((call, key)) = waiting else { return false };
         let delivered = call.upgrade().is_some_and(|call| call.asking().deliver(&key, outcome));
-        if let Some(task) = self.task_here(scope) {
+        // What nobody waits for changes nothing that would have to be written down and told.
+        if delivered && let Some(task) = self.task_here(scope) {
             task.answered.notify_one();
         }
         delivered
