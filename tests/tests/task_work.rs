@@ -583,3 +583,17 @@ async fn an_answer_that_nobody_waits_for_costs_no_write() {
     gate.open();
     until(&client, &id, "completed").await;
 }
+
+#[tokio::test]
+async fn an_error_that_is_kept_is_short() {
+    /// Quote what came.
+    #[tool(task)]
+    async fn quote() -> Result<(), ToolError> {
+        Err(ToolError::rpc(-32000, "x".repeat(1_000_000)))
+    }
+    let client = client(&Server::new("tasks", "0").only([quote::tool()]));
+    let id = begin(&client, "quote", json!({})).await;
+    let task = until(&client, &id, "failed").await;
+    assert_eq!(task["error"]["message"].as_str().map(str::len), Some(500));
+    assert_eq!(task["statusMessage"], task["error"]["message"]);
+}

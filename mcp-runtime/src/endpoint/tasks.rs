@@ -364,6 +364,8 @@ impl Worker {
         };
         match failure {
             Failure::Rpc { code, message } => {
+                // A store has no bound for errors.
+                let message = message.chars().take(MOST_WORDS).collect::<String>();
                 self.record.status = TaskStatus::Failed;
                 self.record.status_message = Some(message.clone());
                 self.record.payload = TaskPayload::Failed { code: code.into(), message };
