@@ -597,3 +597,15 @@ async fn an_error_that_is_kept_is_short() {
     assert_eq!(task["error"]["message"].as_str().map(str::len), Some(500));
     assert_eq!(task["statusMessage"], task["error"]["message"]);
 }
+
+#[tokio::test]
+async fn who_has_no_place_to_listen_costs_the_store_nothing() {
+    let (gate, (report, _reports)) = (Gate::closed(), Report::new());
+    let store = Kept::default();
+    let router = router(server([wait::tool()], &gate, &report).task_store(store.clone()).max_streams(1).allow_anonymous());
+    let id = begun(&calling("wait", json!({})).send(&router).await.json());
+    let _events = Events::of(&router, listening(&[&id])).await;
+    let before = store.loads();
+    let refused = listening(&[&*id; 200]).send(&router).await;
+    assert_eq!((refused.status, store.loads()), (503, before), "{}", refused.shown());
+}

@@ -164,6 +164,8 @@ impl Endpoint {
         registration: Option<Registration>,
     ) -> Result<Listening, Refusal> {
         let principal = principal.as_ref();
+        // Before anything is looked up for it.
+        let Some(place) = self.ears.take(principal, self.bounds.max_streams) else { return Err(busy()) };
         let offer = &self.offer;
         let mut honoured = Map::new();
         let mut flag = |name: &str, asked: bool, offered: bool| {
@@ -193,7 +195,6 @@ impl Endpoint {
             interests.tasks = self.tasks_of(ids, principal).await;
             honoured.insert("taskIds".to_owned(), json!(interests.tasks));
         }
-        let Some(place) = self.ears.take(principal, self.bounds.max_streams) else { return Err(busy()) };
         let listener = Arc::new(Listener::new(interests));
         // Before the acknowledgement is sent: from then on nothing is missed.
         self.notifier.hub().listen(&listener);

@@ -305,6 +305,7 @@ struct Inner {
     load_fails: AtomicBool,
     update_fails: AtomicBool,
     sweeps: AtomicUsize,
+    loads: AtomicUsize,
     /// What is to be written as completed waits for this.
     completing: Mutex<Option<Arc<Gate>>>,
     written: AtomicUsize,
@@ -323,6 +324,11 @@ impl Kept {
 
     pub(crate) fn holds_results_until(&self, gate: &Arc<Gate>) {
         *self.0.completing.lock().expect("not poisoned") = Some(Arc::clone(gate));
+    }
+
+    /// How often a task was looked for.
+    pub(crate) fn loads(&self) -> usize {
+        self.0.loads.load(Ordering::Relaxed)
     }
 
     /// How often it was swept.
@@ -354,6 +360,7 @@ impl TaskStore for Kept {
 
     fn load<'a>(&'a self, id: &'a str) -> StoreFuture<'a, Option<TaskRecord>> {
         Box::pin(async move {
+            self.0.loads.fetch_add(1, Ordering::Relaxed);
             unless(&self.0.load_fails)?;
             self.0.tasks.load(id).await
         })
