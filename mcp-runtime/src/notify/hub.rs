@@ -76,12 +76,17 @@ impl Hub {
             Event::TaskCancelled { id } => {
                 self.cancel_task_here(&id);
             }
-            other => {
-                // Woken outside of the lock: whoever wakes may come back here.
-                let listeners: Vec<_> = self.lock_listeners().iter().filter_map(Weak::upgrade).collect();
-                listeners.iter().for_each(|listener| listener.offer(&other));
+            Event::TaskChanged { id, state } => {
+                let state = state.into();
+                self.listening().iter().for_each(|listener| listener.offer_task(&id, &state));
             }
+            other => self.listening().iter().for_each(|listener| listener.offer(&other)),
         }
+    }
+
+    /// Those who listen now. They are woken outside of the lock: whoever wakes may come back here.
+    fn listening(&self) -> Vec<Arc<Listener>> {
+        self.lock_listeners().iter().filter_map(Weak::upgrade).collect()
     }
 
     fn lock_listeners(&self) -> MutexGuard<'_, Vec<Weak<Listener>>> {

@@ -1,7 +1,7 @@
 //! One client's ear: what it wants to hear of, and what it was not yet told.
 
 use std::future::poll_fn;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
 use super::bus::Event;
@@ -34,7 +34,7 @@ pub(crate) enum Heard {
     ResourcesChanged,
     ResourceUpdated(String),
     /// The members of the task's JSON object.
-    TaskChanged(String),
+    TaskChanged(Arc<str>),
     /// It fell too far behind: there is no telling what it missed.
     Lost,
 }
@@ -49,8 +49,8 @@ struct State {
     prompts: bool,
     resources: bool,
     updated: Vec<String>,
-    /// The latest state of each.
-    changed: Vec<(String, String)>,
+    /// The latest state of each. It may have a whole result in it, and others listen as well.
+    changed: Vec<(String, Arc<str>)>,
     /// Does what waits stand for what is below it as well?
     coarse: bool,
     lost: bool,
@@ -87,8 +87,17 @@ impl Listener {
     }
 
     pub(super) fn offer(&self, event: &Event) {
+        self.note(|state| state.take_note(event));
+    }
+
+    /// That a task is in another state.
+    pub(super) fn offer_task(&self, id: &str, state: &Arc<str>) {
+        self.note(|own| own.task_changed(id, state));
+    }
+
+    fn note(&self, take: impl FnOnce(&mut State) -> bool) {
         let mut state = self.lock();
-        if !state.take_note(event) {
+        if !take(&mut state) {
             return;
         }
         let waker = state.waker.take();
@@ -128,13 +137,18 @@ impl State {
             Event::PromptsChanged if self.interests.prompts => self.prompts = true,
             Event::ResourcesChanged if self.interests.resources => self.resources = true,
             Event::ResourceUpdated { uri } => return self.updated(uri),
-            Event::TaskChanged { id, state } if self.interests.tasks.contains(id) => {
-                match self.changed.iter_mut().find(|(known, _)| known == id) {
-                    Some((_, latest)) => latest.clone_from(state),
-                    None => self.changed.push((id.clone(), state.clone())),
-                }
-            }
             _ => return false,
+        }
+        true
+    }
+
+    fn task_changed(&mut self, id: &str, state: &Arc<str>) -> bool {
+        if !self.interests.tasks.iter().any(|own| own == id) {
+            return false;
+        }
+        match self.changed.iter_mut().find(|(known, _)| known == id) {
+            Some((_, latest)) => latest.clone_from(state),
+            None => self.changed.push((id.to_owned(), Arc::clone(state))),
         }
         true
     }
@@ -184,7 +198,6 @@ fn is_within(uri: &str, of: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
@@ -238,7 +251,7 @@ mod tests {
             listener.offer(&updated(uri));
         }
         for (id, state) in [("t", "1"), ("u", "2"), ("t", "3")] {
-            listener.offer(&Event::TaskChanged { id: id.into(), state: state.into() });
+            listener.offer_task(id, &state.into());
         }
         let expected = [
             Heard::ToolsChanged,
@@ -272,6 +285,16 @@ mod tests {
         listener.offer(&Event::ToolsChanged);
         assert_eq!(second.0.load(Ordering::Relaxed), 2);
         assert_eq!(listener.poll_next(&to_second), Poll::Ready(Heard::ToolsChanged));
+    }
+
+    #[test]
+    fn those_who_listen_to_a_task_share_its_state() {
+        let interests = Interests { tasks: vec!["t".into()], ..Interests::default() };
+        let (first, second) = (Listener::new(interests.clone()), Listener::new(interests));
+        let state: Arc<str> = "1".into();
+        [&first, &second].into_iter().for_each(|listener| listener.offer_task("t", &state));
+        assert_eq!(Arc::strong_count(&state), 3);
+        assert_eq!(told(&first), told(&second));
     }
 
     #[test]

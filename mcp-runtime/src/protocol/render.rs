@@ -374,7 +374,7 @@ pub(crate) fn heard(heard: &Heard, subscription: Option<&str>) -> Vec<u8> {
         Heard::PromptsChanged => ("notifications/prompts/list_changed", String::new()),
         Heard::ResourcesChanged => ("notifications/resources/list_changed", String::new()),
         Heard::ResourceUpdated(uri) => ("notifications/resources/updated", format!(r#""uri":{}"#, Value::from(uri.as_str()))),
-        Heard::TaskChanged(members) => ("notifications/tasks", members.clone()),
+        Heard::TaskChanged(members) => ("notifications/tasks", members.to_string()),
         Heard::Lost => return Vec::new(),
     };
     let meta = subscription.map(|id| format!(r#""_meta":{{"{}":{id}}}"#, key::SUBSCRIPTION_ID));
