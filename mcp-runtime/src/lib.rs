@@ -3,10 +3,12 @@
 
 mod call;
 mod catalog;
+mod clock;
 mod endpoint;
 mod error;
 mod excerpt;
 mod extension;
+mod names;
 pub mod notify;
 mod owner;
 mod protocol;

@@ -21,7 +21,7 @@ mod tests;
 pub use annotations::ContentAnnotations;
 pub use argument::{Args, Argument, RawArguments, Variable};
 pub use ask::{AskError, Elicited, Question, Root, Sampled, SamplingRequest};
-pub(crate) use ask::{Asked, Asking, Outcome as AnswerOutcome, Round, Unfit, Way, entries, hex, random_name};
+pub(crate) use ask::{Asked, Asking, Outcome as AnswerOutcome, Round, Unfit, Way, entries};
 pub(crate) use complete::matching;
 pub use complete::{Completion, CompletionFuture, CompletionRequest, IntoCompletion};
 pub use content::{Audio, Content, EmbeddedResource, Image, ResourceContents, ResourceLink};

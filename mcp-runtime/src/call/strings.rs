@@ -26,7 +26,6 @@ pub struct RawStrings<'a> {
 
 impl<'a> RawStrings<'a> {
     /// What was given for the prompt or resource named `item`: names and values.
-    #[cfg_attr(not(test), allow(dead_code, reason = "prompts and resources are not served yet"))]
     pub(crate) fn new(item: &'static str, given: Vec<(Cow<'a, str>, Cow<'a, str>)>) -> Self {
         Self { item, given }
     }

@@ -8,7 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::Listening;
 use super::in_flight::Scope;
-use crate::call::{LogLevel, random_name};
+use crate::call::LogLevel;
+use crate::names::random_name;
 use crate::notify::Listener;
 use crate::protocol::legacy::Client;
 

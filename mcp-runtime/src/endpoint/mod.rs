@@ -294,7 +294,7 @@ impl Endpoint {
     fn scope_of(&self, head: &Head, terms: Terms) -> Option<Box<str>> {
         match (&head.carrier, terms.session) {
             (Carrier::Pipe(pipe), _) => Some(pipe.name().into()),
-            (Carrier::Http(_), Some(session)) => Some(crate::call::hex(&session.key).into()),
+            (Carrier::Http(_), Some(session)) => Some(crate::names::hex(&session.key).into()),
             (Carrier::Http(_), None) => None,
         }
     }

@@ -4,12 +4,13 @@
 //! which arguments, and to a time; what does not fit is refused, also where the function would need nothing of it.
 
 use std::borrow::Cow;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use mcp_auth::{Principal, Seal, SealError, digest};
 use serde_json::Value;
 
 use crate::call::{Round, Unfit};
+use crate::clock::now;
 use crate::owner;
 use crate::protocol::{Refusal, Retry, Target};
 
@@ -106,11 +107,6 @@ fn is_exact(value: &Value) -> bool {
         Value::Object(members) => members.values().all(is_exact),
         Value::Null | Value::Bool(_) | Value::String(_) => true,
     }
-}
-
-/// In seconds since 1970.
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 #[cfg(test)]

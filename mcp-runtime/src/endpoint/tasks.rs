@@ -14,7 +14,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use super::{Endpoint, Later, internal};
-use crate::call::{Ended, Event, Failure, Progress, Report, Running, entries, random_name};
+use crate::call::{Ended, Event, Failure, Progress, Report, Running, entries};
+use crate::names::random_name;
 use crate::notify::{Event as Happened, RunningTask, Waiting};
 use crate::owner;
 use crate::protocol::{Era, Refusal, questions};

@@ -10,11 +10,12 @@ mod levels;
 mod recent;
 
 use std::fmt;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use mcp_auth::{Principal, Seal, SealError};
 
 use crate::call::{Capabilities, LogLevel};
+use crate::clock::now;
 use crate::owner;
 use crate::protocol::Era;
 use crate::protocol::legacy::Client;
@@ -169,11 +170,6 @@ fn sealed_era(era: Era) -> u8 {
         Era::V2025_11_25 => 2,
         Era::V2026_07_28 => 3,
     }
-}
-
-/// In seconds since 1970.
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 #[cfg(test)]

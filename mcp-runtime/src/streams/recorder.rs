@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::Notify;
 
 use super::store::{EventStore, Replay, StoredEvent};
-use crate::call::{hex, random_name};
+use crate::names::{hex, random_name};
 use crate::session::SessionKey;
 
 /// A stream that another instance writes is looked at this often.

@@ -6,7 +6,8 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::with_default;
 use tracing::{Dispatch, Event, Metadata, Subscriber};
 
-use super::{Arc, Client, Era, Value, header_text, json};
+use super::mirror::header_text;
+use super::{Arc, Client, Era, Value, json};
 use crate::Tool;
 use crate::prelude::*;
 

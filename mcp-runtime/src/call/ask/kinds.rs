@@ -8,9 +8,9 @@ use serde_json::{Map, Value, json};
 
 use super::AskError;
 use super::question::{Prepared, Question};
-use super::round::hex;
 use crate::call::{Capability, Context, Message};
 use crate::excerpt::excerpt;
+use crate::names::hex;
 use crate::protocol::Era;
 use crate::schema::Form;
 

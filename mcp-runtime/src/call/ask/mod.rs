@@ -17,7 +17,7 @@ pub use error::AskError;
 pub use kinds::{Elicited, Root, Sampled, SamplingRequest};
 pub use question::Question;
 use round::MAX_ROUNDS;
-pub(crate) use round::{Round, Unfit, entries, hex, random_name};
+pub(crate) use round::{Round, Unfit, entries};
 pub(crate) use state::{Asked, Asking, Next, Outcome, Way};
 
 use std::cell::Cell;

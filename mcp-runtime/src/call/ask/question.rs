@@ -8,10 +8,10 @@ use mcp_auth::digest;
 use serde_json::value::RawValue;
 
 use super::AskError;
-use super::round::hex;
 use super::state::{Asked, Digest, Outcome, Way};
 use crate::call::{Capability, Context};
 use crate::excerpt::excerpt;
+use crate::names::hex;
 
 /// Why a question outside of its call's own function is refused.
 const SPAWNED: &str =

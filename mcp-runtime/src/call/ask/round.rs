@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::state::{Asked, Digest, Outcome};
+use crate::names::{hex, random_name};
 
 /// A call whose rounds never end is no call.
 pub(crate) const MAX_ROUNDS: u32 = 50;
@@ -141,22 +142,6 @@ impl Round {
     pub(super) fn call_key(&mut self) -> String {
         self.call_key.get_or_insert_with(random_name).clone()
     }
-}
-
-/// 128 random bits.
-pub(crate) fn random_name() -> String {
-    let mut bytes = [0; 16];
-    // A system without randomness can not seal anything either; a name that repeats would be worse than none.
-    getrandom::fill(&mut bytes).expect("the system has randomness");
-    hex(&bytes)
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// The members of an object of answers; none where there is no object at all.
