@@ -2,10 +2,11 @@
 //! one is in `legacy`, what becomes of one without its client in `disconnect`, what a huge one costs in `allocations`.
 
 mod http_call;
+mod written;
 
-use std::io::{Cursor, Write};
+use std::io::Cursor;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
@@ -16,6 +17,7 @@ use mcp_runtime::testing::Era;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
+use written::Written;
 
 const LEGACY: [Era; 3] = [Era::V2025_03_26, Era::V2025_06_18, Era::V2025_11_25];
 const FIRST: Era = Era::V2025_03_26;
@@ -148,22 +150,10 @@ fn array(answer: &Answer) -> Vec<Value> {
 
 /// What the server says on a pipe until these lines are carried out.
 async fn piped(server: Server, lines: &[&str]) -> Vec<Value> {
-    #[derive(Clone, Default)]
-    struct Output(Arc<Mutex<Vec<u8>>>);
-    impl Write for Output {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().expect("not poisoned").write(bytes)
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let output = Output::default();
+    let output = Written::default();
     let served = server.serve_lines(Cursor::new(lines.join("\n").into_bytes()), output.clone());
     soon("the end of the input", served).await.expect("a good end");
-    let text = String::from_utf8(output.0.lock().expect("not poisoned").clone()).expect("UTF-8");
-    text.lines().map(|line| line.parse().expect("JSON on a line")).collect()
+    output.text().lines().map(|line| line.parse().expect("JSON on a line")).collect()
 }
 
 fn initialize(era: Era) -> String {

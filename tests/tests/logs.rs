@@ -1,9 +1,9 @@
 //! What the log tells an operator, and what it never tells.
 
 mod http_call;
+mod written;
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -17,6 +17,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinHandle;
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::DefaultGuard;
+use written::Written;
 
 const NEWEST: Era = Era::V2025_11_25;
 const LEGACY: [Era; 3] = [Era::V2025_03_26, Era::V2025_06_18, Era::V2025_11_25];
@@ -34,31 +35,21 @@ const OTHER_KEY: [&str; 2] =
 
 /// All that is logged on this thread while it lives, at every level: a line each, with its level first.
 struct Log {
-    text: Arc<Mutex<Vec<u8>>>,
+    written: Written,
     _guard: DefaultGuard,
 }
 
 impl Log {
     fn begin() -> Self {
-        struct Lines(Arc<Mutex<Vec<u8>>>);
-        impl Write for Lines {
-            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-                self.0.lock().expect("not poisoned").write(bytes)
-            }
-
-            fn flush(&mut self) -> std::io::Result<()> {
-                Ok(())
-            }
-        }
-        let text = Arc::new(Mutex::new(Vec::new()));
-        let written = Arc::clone(&text);
-        let writer = move || Lines(Arc::clone(&written));
+        let written = Written::default();
+        let lines = written.clone();
+        let writer = move || lines.clone();
         let subscriber = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).without_time().with_writer(writer);
-        Self { text, _guard: tracing::subscriber::set_default(subscriber.finish()) }
+        Self { written, _guard: tracing::subscriber::set_default(subscriber.finish()) }
     }
 
     fn text(&self) -> String {
-        String::from_utf8(self.text.lock().expect("not poisoned").clone()).expect("UTF-8")
+        self.written.text()
     }
 
     /// The lines that say this.

@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
+use std::time::Duration;
 
 use axum::Router;
 use http_call::{Answer, HttpCall, messages, router};
@@ -711,6 +712,36 @@ async fn a_state_belongs_to_one_server_and_its_keys() {
     // MRTR-06, MRTR-15: any instance with the key opens it, also one that seals by a newer key.
     for (what, other) in [("a second instance", at(URL, &[KEY])), ("after a rotation", at(URL, &[OTHER_KEY, KEY]))] {
         assert_eq!(again.clone().send(&other).await.tool_text(), "Ada ", "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_state_ends_with_its_lifetime() {
+    let facts = Arc::new(Facts::default());
+    let living = |seconds| router(bare_with(&facts).sealing_keys([KEY]).round_lifetime(Duration::from_secs(seconds)));
+    let (long, short) = (living(3600), living(1));
+    let mut made = Vec::new();
+    for call in [tool("one", json!({})), prompt("greeting", json!({ "order": "o-1" })), read("pages://one")] {
+        let (lasting, passing) = (state(&call.clone().send(&long).await), state(&call.clone().send(&short).await));
+        made.push((call, lasting, passing));
+    }
+    for (call, lasting, passing) in made {
+        let retry = |state: &str| again(&call, state, json!({ "who": ada() }));
+        let over = async {
+            while retry(&passing).send(&short).await.outcome() == (200, None) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), over).await.expect("a second is soon over");
+        let runs = facts.runs();
+        for (what, router) in [("where it was made", &short), ("where others live longer", &long)] {
+            assert_refused(&retry(&passing).send(router).await, what);
+        }
+        assert_eq!(facts.runs(), runs, "and nothing ran");
+        // It is nothing but the time: one that lasts is taken by both.
+        for router in [&short, &long] {
+            assert!(retry(&lasting).send(router).await.shown().contains("Ada"));
+        }
     }
 }
 

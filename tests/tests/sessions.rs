@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use http::Method;
-use http_call::{Answer, HttpCall, open, router};
+use http_call::{Answer, HttpCall, messages, open, router};
 use mcp_runtime::prelude::*;
 use mcp_runtime::testing::{Client, Era};
 use mcp_runtime::{Error, LegacyClients, Problem};
@@ -73,8 +73,17 @@ async fn meet_and_report(message: String, ctx: Context, all: State<Barrier>) -> 
     message
 }
 
+/// Log a trifle and an error.
+#[tool]
+async fn chatter(ctx: Context) -> &'static str {
+    ctx.log(LogLevel::Debug, "a trifle");
+    ctx.log(LogLevel::Error, "an error");
+    tokio::task::yield_now().await;
+    "said"
+}
+
 fn bare() -> Server {
-    let tools = [who::tool(), write::tool(), can::tool(), pair::tool(), meet::tool(), meet_and_report::tool()];
+    let tools = [who::tool(), write::tool(), can::tool(), pair::tool(), chatter::tool(), meet::tool(), meet_and_report::tool()];
     let tokens = StaticTokens::new()
         .token(ADA, Principal::user("ada").scopes(["write"]))
         .token(ADA_READS, Principal::user("ada").scopes(["read"]))
@@ -165,6 +174,37 @@ async fn what_the_client_can_do_is_the_sessions() {
         assert_eq!(call("can").session(&able).send(&router).await.tool_text(), "true");
         assert_eq!(call("can").session(&unable).send(&router).await.tool_text(), "false");
     }
+}
+
+#[tokio::test]
+async fn a_log_level_is_one_sessions_and_ends_with_it() {
+    let router = router(server().client_logging());
+    let set = |level: &str| HttpCall::legacy(NEWEST, "logging/setLevel", json!({ "level": level }));
+    let told = async |session: &str| -> Vec<String> {
+        let answer = call("chatter").session(session).header("accept", "text/event-stream").send(&router).await;
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some("text/event-stream")), "{}", answer.shown());
+        let messages = messages(std::str::from_utf8(&answer.body).expect("UTF-8")).into_iter();
+        let logs = messages.filter(|message| message["method"] == "notifications/message");
+        logs.map(|log| log["params"]["level"].as_str().expect("a level").to_owned()).collect()
+    };
+    let (much, little, nothing) =
+        (open(&router, initialize()).await, open(&router, initialize()).await, open(&router, initialize()).await);
+    assert_eq!(set("debug").session(&much).send(&router).await.outcome(), (200, None));
+    assert_eq!(set("error").session(&little).send(&router).await.outcome(), (200, None));
+    for _ in 0..2 {
+        assert_eq!(told(&much).await, ["debug", "error"]);
+        assert_eq!(told(&little).await, ["error"]);
+        assert_eq!(told(&nothing).await, [""; 0]);
+    }
+    assert_eq!(set("emergency").session(&little).send(&router).await.outcome(), (200, None));
+    assert_eq!((told(&much).await.len(), told(&little).await.len()), (2, 0), "the last word counts, in its own session");
+    assert_eq!(delete().session(&much).send(&router).await.status, 204);
+    for gone in [set("debug"), call("chatter")] {
+        assert_eq!(gone.session(&much).send(&router).await.outcome(), GONE);
+    }
+    let next = open(&router, initialize().session(&much)).await;
+    assert_eq!(told(&next).await, [""; 0], "the same client's next session begins anew");
+    assert_eq!(told(&nothing).await, [""; 0]);
 }
 
 // ---------------------------------------------------------------------------------------------- wrong ids
@@ -572,23 +612,27 @@ async fn a_test_client_opens_real_sessions() {
 // ---------------------------------------------------------------------------------------------- many at once
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_calls_with_one_id_in_one_session_get_their_own_answers() {
+async fn a_thousand_calls_with_one_id_get_their_own_answers() {
     const CALLS: usize = 1000;
-    let router = router(server().state(Barrier::new(CALLS)));
-    let session: Arc<str> = open(&router, initialize()).await.into();
-    let mut calls = JoinSet::new();
-    for number in 0..CALLS {
-        let (router, session) = (router.clone(), Arc::clone(&session));
-        calls.spawn(async move {
-            let message = format!("call {number}");
-            let call = HttpCall::tool("meet", json!({ "message": message })).in_era(NEWEST).session(&session);
-            let answer = call.send(&router).await;
-            let content = json!([{ "type": "text", "text": message }]);
-            assert_eq!(answer.json(), json!({ "jsonrpc": "2.0", "id": 7, "result": { "content": content } }));
-        });
+    for era in [NEWEST, Era::V2026_07_28] {
+        let router = router(server().state(Barrier::new(CALLS)));
+        // The newest revision has no sessions: there its calls have nothing in common but the id.
+        let session: Option<Arc<str>> = if era.is_legacy() { Some(open(&router, initialize()).await.into()) } else { None };
+        let mut calls = JoinSet::new();
+        for number in 0..CALLS {
+            let (router, session) = (router.clone(), session.clone());
+            calls.spawn(async move {
+                let message = format!("call {number}");
+                let call = HttpCall::tool("meet", json!({ "message": message })).in_era(era);
+                let call = session.map_or(call.clone(), |session| call.session(&session));
+                let answer = call.send(&router).await.json();
+                assert_eq!(answer["id"], 7, "{era:?}: {answer}");
+                assert_eq!(answer["result"]["content"], json!([{ "type": "text", "text": message }]), "{era:?}: {answer}");
+            });
+        }
+        let all = async { while calls.join_next().await.transpose().expect("the right answer").is_some() {} };
+        tokio::time::timeout(Duration::from_secs(60), all).await.expect("none is lost");
     }
-    let all = async { while calls.join_next().await.transpose().expect("the right answer").is_some() {} };
-    tokio::time::timeout(Duration::from_secs(60), all).await.expect("none is lost");
 }
 
 #[tokio::test]

@@ -2,11 +2,11 @@
 
 mod http_call;
 mod task_calls;
+mod written;
 
-use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use http_call::{HttpCall, router};
@@ -19,6 +19,7 @@ use task_calls::{
     update,
 };
 use tracing::level_filters::LevelFilter;
+use written::Written;
 
 /// A folder for a file of tasks, as long as the test runs.
 struct Folder(PathBuf);
@@ -265,24 +266,11 @@ async fn a_full_file_says_so() {
 
 // ---------------------------------------------------------------------------------------------- secrets
 
-/// The log of the whole process, at every level: the statements of `SQLite` are logged by threads of their own.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().expect("not poisoned").write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn results_and_answers_stay_out_of_the_log() {
     const SECRET: &str = "xylophone-7731";
-    let log = Log::default();
+    // Of the whole process: the statements of SQLite are logged by threads of their own.
+    let log = Written::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_writer(move || writer.clone()).finish();
     tracing::subscriber::set_global_default(subscriber).expect("the only one");
@@ -296,7 +284,7 @@ async fn results_and_answers_stay_out_of_the_log() {
     let record = store.load(&id).await.expect("a store").expect("a task");
     let shown = format!("{store:?} {record:?} {:?} {client:?}", record.payload);
     assert!(shown.contains("bytes") && !shown.contains(SECRET), "{shown}");
-    let text = String::from_utf8_lossy(&log.0.lock().expect("not poisoned")).into_owned();
+    let text = log.text();
     assert!(text.contains("mcp_tasks"), "it has what SQLite did");
     assert!(!text.contains(SECRET), "{text}");
 }

@@ -252,4 +252,15 @@ mod tests {
         assert_eq!(here.find(&first, None), Err(NoSession::Ended));
         assert!(here.find(&second, None).is_ok());
     }
+
+    #[test]
+    fn the_log_level_of_an_ended_session_is_forgotten() {
+        let here = sessions(&keys(), HOUR);
+        let (first, second) = (session(1), session(2));
+        here.set_log_level(&first, LogLevel::Info);
+        here.set_log_level(&second, LogLevel::Error);
+        assert_eq!((here.log_level(&first), here.log_level(&second)), (Some(LogLevel::Info), Some(LogLevel::Error)));
+        assert_eq!(here.end(&first), Ok(()));
+        assert_eq!((here.log_level(&first), here.log_level(&second)), (None, Some(LogLevel::Error)));
+    }
 }
