@@ -374,8 +374,8 @@ fn the_page_of_a_tool_must_be_there() {
 #[test]
 fn a_page_that_is_needed_is_not_removed() {
     let built = server().only([weather::tool()]).only_resources([card::resource()]).build().expect("a server that builds");
-    let Err(Error::Config(problems)) = built.handle().remove_resource("ui://weather/card") else { panic!("it is needed") };
+    let Err(Error::Change(problems)) = built.handle().remove_resource("ui://weather/card") else { panic!("it is needed") };
     assert!(matches!(&problems[..], [Problem::MissingUi { tool: "weather", .. }]), "{problems:?}");
-    built.handle().remove_tool("weather").expect("a tool less");
-    built.handle().remove_resource("ui://weather/card").expect("now nothing needs it");
+    assert!(built.handle().remove_tool("weather").expect("a tool less"));
+    assert!(built.handle().remove_resource("ui://weather/card").expect("now nothing needs it"));
 }

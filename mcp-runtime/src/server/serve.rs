@@ -26,7 +26,7 @@ pub struct Handle {
 }
 
 impl Handle {
-    pub(super) fn new(endpoint: Arc<Endpoint>) -> Self {
+    pub(crate) fn new(endpoint: Arc<Endpoint>) -> Self {
         Self { endpoint }
     }
 

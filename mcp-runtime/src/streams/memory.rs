@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use super::store::{EventStore, EventStoreFuture, Replay, StoredEvent};
 
-/// So many events of one stream are kept.
+/// So many events of one stream are kept, and so many bytes of them; its last event always is.
 const MOST_OF_ONE: usize = 256;
+const MOST_BYTES_OF_ONE: usize = MOST_BYTES / 8;
 
 /// So many streams, and so many bytes of all of them.
 const MOST_STREAMS: usize = 4096;
@@ -17,8 +18,8 @@ const MOST_BYTES: usize = 64 * 1024 * 1024;
 /// So long after its end, or its last event, a stream is kept.
 const KEPT: Duration = Duration::from_secs(300);
 
-/// Keeps events in this process: 256 of a stream, 64 MiB in all, for five minutes. Where there is no more room, the stream that
-/// was quiet for longest is forgotten.
+/// Keeps events in this process: 256 and 8 MiB of a stream, 64 MiB in all, for five minutes. Where there is no more room, the
+/// stream that was quiet for longest is forgotten.
 #[derive(Debug, Default)]
 pub struct MemoryEvents(Mutex<State>);
 
@@ -31,6 +32,7 @@ struct State {
 #[derive(Debug)]
 struct Log {
     events: VecDeque<StoredEvent>,
+    bytes: usize,
     ended: bool,
     touched: Instant,
 }
@@ -49,14 +51,18 @@ impl State {
                 self.forget_quietest(stream);
             }
         }
-        self.bytes += event.data.len();
-        let empty = || Log { events: VecDeque::new(), ended: false, touched: now };
+        let empty = || Log { events: VecDeque::new(), bytes: 0, ended: false, touched: now };
         let log = self.streams.entry(stream.to_owned()).or_insert_with(empty);
         log.touched = now;
+        self.bytes += event.data.len();
+        log.bytes += event.data.len();
         log.events.push_back(event);
-        if log.events.len() > MOST_OF_ONE {
-            let index = log.events.iter().position(|event| event.can_be_dropped).unwrap_or(0);
-            self.bytes -= log.events.remove(index).map_or(0, |event| event.data.len());
+        while log.events.len() > MOST_OF_ONE || (log.bytes > MOST_BYTES_OF_ONE && log.events.len() > 1) {
+            let earlier = log.events.len() - 1;
+            let index = log.events.iter().take(earlier).position(|event| event.can_be_dropped).unwrap_or(0);
+            let bytes = log.events.remove(index).map_or(0, |event| event.data.len());
+            self.bytes -= bytes;
+            log.bytes -= bytes;
         }
         while self.bytes > MOST_BYTES && self.streams.len() > 1 {
             self.forget_quietest(stream);
@@ -67,8 +73,8 @@ impl State {
         let others = self.streams.iter().filter(|(name, _)| *name != but);
         // Those that have ended go first.
         let quietest = others.min_by_key(|(_, log)| (!log.ended, log.touched)).map(|(name, _)| name.clone());
-        if let Some(quietest) = quietest {
-            self.forget(|name, _| name == quietest);
+        if let Some(log) = quietest.and_then(|quietest| self.streams.remove(&quietest)) {
+            self.bytes -= log.bytes;
         }
     }
 
@@ -77,7 +83,7 @@ impl State {
         self.streams.retain(|name, log| {
             let goes = which(name, log);
             if goes {
-                *bytes -= log.events.iter().map(|event| event.data.len()).sum::<usize>();
+                *bytes -= log.bytes;
             }
             !goes
         });
@@ -133,6 +139,17 @@ mod tests {
         }
         let kept = numbers(&state, "a");
         assert_eq!((kept.len(), kept[0], kept[1], state.bytes), (MOST_OF_ONE, 1, 46, MOST_OF_ONE));
+    }
+
+    #[test]
+    fn a_stream_keeps_its_last_event_however_long() {
+        let (mut state, now) = (State::default(), Instant::now());
+        for number in 1..=4 {
+            state.append("a", event(number, MOST_BYTES_OF_ONE / 3, number == 2), now);
+        }
+        assert_eq!((numbers(&state, "a"), state.bytes), (vec![1, 3, 4], MOST_BYTES_OF_ONE / 3 * 3));
+        state.append("a", event(5, MOST_BYTES_OF_ONE + 1, true), now);
+        assert_eq!((numbers(&state, "a"), state.bytes), (vec![5], MOST_BYTES_OF_ONE + 1));
     }
 
     #[test]

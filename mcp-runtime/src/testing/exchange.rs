@@ -41,7 +41,11 @@ impl Client {
     fn claim(&self, headers: &mut HeaderMap, method: &str, params: &mut Map<String, Value>) {
         let mut meta = Map::new();
         meta.insert(key::PROTOCOL_VERSION.to_owned(), self.era.version().into());
-        meta.insert(key::CLIENT_CAPABILITIES.to_owned(), self.capabilities.clone());
+        let mut capabilities = self.capabilities.clone();
+        if self.takes_tasks {
+            capabilities["extensions"][key::TASKS] = json!({});
+        }
+        meta.insert(key::CLIENT_CAPABILITIES.to_owned(), capabilities);
         if self.progress {
             meta.insert("progressToken".to_owned(), "progress".into());
         }
@@ -152,7 +156,7 @@ impl Client {
     fn answer(&self, headers: &HeaderMap, question: &Value) {
         let mut answer = json!({ "jsonrpc": "2.0", "id": question["id"] });
         match &self.answers {
-            Some(respond) => answer["result"] = respond(question["method"].as_str().unwrap_or_default(), &question["params"]),
+            Some(respond) => answer["result"] = respond.to(question),
             None => answer["error"] = json!({ "code": -32601, "message": "this client answers nothing" }),
         }
         let _ = self.endpoint.answer(self.head(headers.clone()), answer.to_string().as_bytes());

@@ -23,6 +23,7 @@
 mod answer;
 mod exchange;
 mod mirror;
+mod task;
 #[cfg(test)]
 mod tests;
 
@@ -40,7 +41,7 @@ use crate::call::LogLevel;
 use crate::endpoint::Endpoint;
 use crate::protocol::Code;
 pub use crate::protocol::Era;
-use crate::server::{Reach, Server};
+use crate::server::{Handle, Reach, Server};
 
 /// A client that calls a server without a socket, over the path that real requests take from their body on.
 ///
@@ -53,6 +54,7 @@ pub struct Client {
     era: Era,
     principal: Option<Principal>,
     capabilities: Value,
+    takes_tasks: bool,
     progress: bool,
     log_level: Option<LogLevel>,
     headers: Vec<(String, String)>,
@@ -62,8 +64,29 @@ pub struct Client {
     mirrored: Arc<HashMap<String, Vec<Mirrored>>>,
 }
 
-/// What the client answers to a question: its method and params are given, and its result is returned.
-type Answers = Arc<dyn Fn(&str, &Value) -> Value + Send + Sync>;
+/// From the method and the params of a question to the result.
+type Respond = dyn Fn(&str, &Value) -> Value + Send + Sync;
+
+/// What the client answers to questions.
+#[derive(Clone)]
+struct Answers(Arc<Respond>);
+
+impl Answers {
+    fn to(&self, question: &Value) -> Value {
+        (self.0)(question["method"].as_str().unwrap_or_default(), &question["params"])
+    }
+
+    /// # Panics
+    /// If a question is asked again after the same answer: it does not fit.
+    fn to_all(&self, questions: &Map<String, Value>, before: &Map<String, Value>) -> Map<String, Value> {
+        let respond = |(key, question): (&String, &Value)| {
+            let response = self.to(question);
+            assert_ne!(before.get(key), Some(&response), "an answer that does not fit its question: {question}");
+            (key.clone(), response)
+        };
+        questions.iter().map(respond).collect()
+    }
+}
 
 /// A client that asks on has a fault, or its server does.
 const MOST_ROUNDS: usize = 64;
@@ -83,6 +106,7 @@ impl Client {
                     era: Era::V2026_07_28,
                     principal: None,
                     capabilities: json!({}),
+                    takes_tasks: false,
                     progress: false,
                     log_level: None,
                     headers: Vec::new(),
@@ -122,6 +146,12 @@ impl Client {
         self
     }
 
+    /// Changes what the server offers, as the application would while it runs. This client's next request meets the change.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        Handle::new(Arc::clone(&self.endpoint))
+    }
+
     /// Calls as this principal.
     #[must_use]
     pub fn principal(mut self, principal: Principal) -> Self {
@@ -138,8 +168,8 @@ impl Client {
     }
 
     /// Answers what it is asked: forms and links are accepted, forms with this content; a sample is this content as text; there are no
-    /// roots. Declares the capabilities for it, unless [`capabilities`](Self::capabilities) says others. Content that does not fit the
-    /// form is asked for again in 2026-07-28, so the call ends with "more than 50 rounds"; the log has at `debug` what does not fit.
+    /// roots. Declares the capabilities for it, unless [`capabilities`](Self::capabilities) says others. Content that does not fit the form
+    /// is asked for again in 2026-07-28, which ends the test; the log has at `debug` what does not fit.
     #[must_use]
     pub fn answering(self, content: Value) -> Self {
         let text = content.as_str().map_or_else(|| content.to_string(), str::to_owned);
@@ -160,7 +190,7 @@ impl Client {
         if self.capabilities == json!({}) {
             self.capabilities = json!({ "elicitation": { "form": {}, "url": {} }, "sampling": {}, "roots": {} });
         }
-        self.answers = Some(Arc::new(answer));
+        self.answers = Some(Answers(Arc::new(answer)));
         self
     }
 
@@ -240,23 +270,22 @@ impl Client {
     /// answer is returned: it goes on through all rounds.
     ///
     /// # Panics
-    /// If `params` is no object, or a header can not be sent; if it is a request that listens (`subscriptions/listen`), for which a
+    /// If `params` is no object, or a header can not be sent; if a question is asked again because its answer does not fit, and the
+    /// answer is still the same; if it is a request that listens (`subscriptions/listen`), for which a
     /// test sends to the server's router; and as [`send`](Self::send).
     pub async fn request(&self, method: &str, params: Value) -> Answer {
         let Value::Object(params) = params else { panic!("params must be a JSON object") };
         let mut asked = Vec::new();
         let mut round = params.clone();
+        let mut answered = Map::new();
         for _ in 0..MOST_ROUNDS {
             let mut answer = self.request_once(method, round).await;
             let result = &answer.message["result"];
             if let (Some(respond), Some("input_required")) = (&self.answers, result["resultType"].as_str()) {
                 let questions = result["inputRequests"].as_object().cloned().unwrap_or_default();
-                let responses = questions.iter().map(|(key, question)| {
-                    let method = question["method"].as_str().unwrap_or_default();
-                    (key.clone(), respond(method, &question["params"]))
-                });
+                answered = respond.to_all(&questions, &answered);
                 round = params.clone();
-                round.insert("inputResponses".to_owned(), responses.collect::<Map<_, _>>().into());
+                round.insert("inputResponses".to_owned(), answered.clone().into());
                 if let Some(state) = result.get("requestState") {
                     round.insert("requestState".to_owned(), state.clone());
                 }

@@ -404,12 +404,60 @@ async fn slow_task() {
 
 #[tokio::test(start_paused = true)]
 async fn a_task_keeps_to_the_time_of_its_tool() {
-    let tasks = json!({ "extensions": { "io.modelcontextprotocol/tasks": {} } });
-    let client = Client::new(&Server::new("test", "0").only([slow_task::tool()])).capabilities(tasks);
+    let client = Client::new(&Server::new("test", "0").only([slow_task::tool()])).taking_tasks();
     let begun = client.call("slow_task", json!({})).await;
-    tokio::time::sleep(std::time::Duration::from_secs(11)).await;
-    let ended = client.request("tasks/get", json!({ "taskId": begun.result()["taskId"] })).await;
-    assert_eq!(ended.result()["status"], "completed", "{:?}", ended.message());
-    let text = &ended.result()["result"]["content"][0]["text"];
-    assert_eq!(text, "The tool did not finish within its limit of 10s.");
+    let started = tokio::time::Instant::now();
+    let ended = client.finished(&begun).await;
+    assert_eq!(ended.text(), "The tool did not finish within its limit of 10s.");
+    assert!((10..13).contains(&started.elapsed().as_secs()), "{:?}", started.elapsed());
+}
+
+/// How many, then.
+#[crate::data(crate = crate)]
+struct Seats {
+    seats: u8,
+}
+
+/// Asks in the middle of its work.
+#[tool(task, crate = crate)]
+async fn book(ctx: Context) -> Result<String, ToolError> {
+    tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+    let Seats { seats } = ctx.elicit::<Seats>("How many?").await?.accepted()?;
+    Ok(format!("{seats} seats"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_is_answered_as_a_call_is() {
+    for era in [Era::V2025_06_18, Era::V2025_11_25, Era::V2026_07_28] {
+        let client = Client::new(&Server::new("test", "0").only([book::tool()])).era(era).taking_tasks();
+        let client = client.answering(json!({ "seats": 7 }));
+        let mut answer = client.call("book", json!({})).await;
+        if !era.is_legacy() {
+            assert_eq!(answer.result()["resultType"], "task");
+            answer = client.finished(&answer).await;
+        }
+        assert_eq!(answer.text(), "7 seats", "{era:?}");
+    }
+}
+
+#[tokio::test]
+#[should_panic = "an answer that does not fit its question: {\"method\":\"elicitation/create\""]
+async fn an_answer_that_never_fits_ends_the_test() {
+    let client = Client::new(&Server::new("test", "0").only([book_now::tool()])).answering(json!({ "seats": "many" }));
+    let _ = client.call("book_now", json!({})).await;
+}
+
+/// Asks at once.
+#[tool(crate = crate)]
+async fn book_now(ctx: Context) -> Result<String, ToolError> {
+    Ok(ctx.elicit::<Seats>("How many?").await?.accepted()?.seats.to_string())
+}
+
+#[tokio::test]
+async fn what_is_added_and_removed_is_met_by_the_next_request() {
+    let client = Client::new(&Server::new("test", "0").only([book::tool()]));
+    client.handle().add_tool(count::tool()).expect("another tool");
+    assert_eq!(*client.call("count", json!({ "up_to": 3 })).await.structured(), 3);
+    assert!(client.handle().remove_tool("count").expect("a tool less"));
+    assert_eq!(client.tools().await.len(), 1);
 }
