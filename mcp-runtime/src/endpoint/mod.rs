@@ -13,6 +13,7 @@ mod listen;
 mod origins;
 mod rounds;
 mod strings;
+mod task_worker;
 mod tasks;
 mod unattended;
 

@@ -9,22 +9,19 @@ use mcp_auth::Principal;
 use serde_json::Value;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
+use super::task_worker::{LEASE, Worker};
 use super::{Endpoint, Later, internal};
-use crate::call::{Ended, Event, Failure, Progress, Report, Running, entries};
+use crate::call::{Running, entries};
 use crate::names::random_name;
-use crate::notify::{Event as Happened, RunningTask, Waiting};
+use crate::notify::{Event as Happened, RunningTask};
 use crate::owner;
 use crate::protocol::{Era, Refusal, questions};
 use crate::tasks::timestamp::{duration_millis, rfc3339};
 use crate::tasks::{StoreError, TaskPayload, TaskRecord, TaskStatus, TaskStore};
-
-/// So long an instance vouches for a task, and so often it says that it still does.
-const LEASE: Duration = Duration::from_secs(30);
-const RENEW: Duration = Duration::from_secs(10);
 
 /// So long a server that stops waits for its store of tasks.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -32,12 +29,6 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 /// So often the store is rid of what is past its time to live, so many times in a row at most: each removes a bounded number.
 const SWEEP: Duration = Duration::from_secs(60);
 const SWEEPS: usize = 100;
-
-/// Progress is told at most this often: each time is a write to the store.
-const TOLD: Duration = Duration::from_millis(500);
-
-/// So many characters of a progress message are told.
-const MOST_WORDS: usize = 500;
 
 /// The tasks of this instance, and where all of them are kept.
 pub(crate) struct Tasks {
@@ -49,7 +40,7 @@ pub(crate) struct Tasks {
     pub(crate) timeout: Duration,
     running: TaskTracker,
     /// Cancelled when the server waits for them no longer.
-    abandoned: CancellationToken,
+    pub(super) abandoned: CancellationToken,
     /// Does somebody sweep the store?
     is_swept: AtomicBool,
 }
@@ -166,7 +157,7 @@ impl Endpoint {
             answered: Arc::new(Notify::new()),
         };
         self.notifier.hub().task_runs(&record.id, reach.clone());
-        let worker = Worker { endpoint: Arc::clone(self), record, reach, waiting: Vec::new(), told: None, untold: false };
+        let worker = Worker::new(Arc::clone(self), record, reach);
         tasks.running.spawn(worker.work(running));
         Ok(members)
     }
@@ -253,214 +244,10 @@ impl Endpoint {
         theirs
     }
 
-    fn task_changed(&self, record: &TaskRecord) {
+    pub(super) fn task_changed(&self, record: &TaskRecord) {
         let reach = self.notifier.hub().task_here(&record.id);
         let state = members(record, reach.as_ref());
         self.notifier.hub().publish(Happened::TaskChanged { id: record.id.clone(), state });
-    }
-}
-
-/// What carries a task on to its end.
-struct Worker {
-    endpoint: Arc<Endpoint>,
-    record: TaskRecord,
-    reach: RunningTask,
-    waiting: Vec<Waiting>,
-    /// When its state was last written down.
-    told: Option<Instant>,
-    /// Is there progress that was not?
-    untold: bool,
-}
-
-impl Worker {
-    async fn work(mut self, mut running: Running) {
-        let tool = running.context().tool_name();
-        let abandoned = self.endpoint.tasks.abandoned.clone();
-        let cancel = self.reach.cancel.clone();
-        let answered = Arc::clone(&self.reach.answered);
-        let mut renew = tokio::time::interval_at(Instant::now() + RENEW, RENEW);
-        loop {
-            let due = self.told.map_or_else(Instant::now, |told| told + TOLD);
-            let stored = tokio::select! {
-                // The tool comes last: one that reports without a pause must not hold up what is to be done for it.
-                biased;
-                () = cancel.cancelled() => {
-                    tracing::info!(target: "mcp_runtime::tool", tool, "task cancelled");
-                    // Its record says so already: who cancelled it wrote it.
-                    break;
-                }
-                () = abandoned.cancelled() => {
-                    self.record.lease = self.record.created_at;
-                    self.record.fail_if_abandoned(SystemTime::now());
-                    self.store().await;
-                    break;
-                }
-                _ = renew.tick() => {
-                    if !self.renew().await {
-                        tracing::info!(target: "mcp_runtime::tool", tool, "task dropped: it has ended elsewhere, or its time is over");
-                        break;
-                    }
-                    continue;
-                }
-                () = answered.notified() => {
-                    self.asks(&running);
-                    self.store().await
-                }
-                () = tokio::time::sleep_until(due), if self.untold => {
-                    self.asks(&running);
-                    self.store().await
-                }
-                event = running.next() => match event {
-                    Event::Done(ended) => {
-                        self.end(ended);
-                        self.store_end().await;
-                        break;
-                    }
-                    Event::Question(asked) => {
-                        let id = &self.record.id;
-                        let call = running.context().downgrade();
-                        self.waiting.push(self.endpoint.notifier.hub().wait(id, &asked.key, call, &asked.key));
-                        self.asks(&running);
-                        self.store().await
-                    }
-                    Event::Report(Report::Progress(progress)) => {
-                        self.record.status_message = in_words(progress);
-                        self.untold = true;
-                        tokio::task::consume_budget().await;
-                        continue;
-                    }
-                    // A task has no log of its own, is one already, and has no stream.
-                    Event::Report(Report::Log(_)) | Event::Task | Event::Round(_) | Event::CloseStream(_) => continue,
-                },
-            };
-            if stored == Stored::Ended {
-                break;
-            }
-        }
-        drop(running);
-    }
-
-    /// Whether it waits for answers now.
-    fn asks(&mut self, running: &Running) {
-        let open = running.context().asking().unanswered();
-        if open.is_empty() {
-            (self.record.status, self.record.payload) = (TaskStatus::Working, TaskPayload::None);
-        } else {
-            self.record.status = TaskStatus::InputRequired;
-            self.record.payload = TaskPayload::Input(questions(&open));
-        }
-    }
-
-    fn end(&mut self, ended: Ended) {
-        self.record.status_message = None;
-        let failure = match ended {
-            Ended::Tool(result) => {
-                self.record.status = TaskStatus::Completed;
-                self.record.payload = TaskPayload::Completed(self.endpoint.renderer.tool_result_alone(Era::V2026_07_28, &result));
-                return;
-            }
-            Ended::Failed(failure) => failure,
-            // Only tools become tasks.
-            _ => Failure::Masked,
-        };
-        match failure {
-            Failure::Rpc { code, message } => {
-                // A store has no bound for errors.
-                let message = message.chars().take(MOST_WORDS).collect::<String>();
-                self.record.status = TaskStatus::Failed;
-                self.record.status_message = Some(message.clone());
-                self.record.payload = TaskPayload::Failed { code: code.into(), message };
-            }
-            other => {
-                let result = other.into_tool_result();
-                self.record.status = TaskStatus::Completed;
-                self.record.payload = TaskPayload::Completed(self.endpoint.renderer.tool_result_alone(Era::V2026_07_28, &result));
-            }
-        }
-    }
-
-    /// Writes down how it is, and tells those who listen.
-    async fn store(&mut self) -> Stored {
-        (self.untold, self.told) = (false, Some(Instant::now()));
-        self.record.updated_at = SystemTime::now();
-        let tool = self.record.tool.as_str();
-        let mut stored = self.endpoint.tasks.store.update(&self.record).await;
-        if let Err(StoreError::Full { limit }) = &stored {
-            tracing::warn!(target: "mcp_runtime::tool", tool, limit, "there is no room for what a task has to say");
-            let message = format!("There is no room for what this task has to say: the store has room for {limit}");
-            self.record.status = TaskStatus::Failed;
-            self.record.status_message = Some(message.clone());
-            self.record.payload = TaskPayload::Failed { code: -32603, message };
-            stored = self.endpoint.tasks.store.update(&self.record).await;
-        }
-        match stored {
-            Ok(true) => {
-                self.endpoint.task_changed(&self.record);
-                if self.record.status.is_final() { Stored::Ended } else { Stored::GoesOn }
-            }
-            // It ended elsewhere, and whoever ended it told so.
-            Ok(false) => Stored::Ended,
-            Err(error) => {
-                tracing::error!(target: "mcp_runtime::tool", tool, error = shown(&error), "the state of a task can not be written down");
-                // What it does may still succeed.
-                Stored::Failed
-            }
-        }
-    }
-
-    /// Writes down how it ended; where the store fails, again, for about a minute.
-    async fn store_end(&mut self) {
-        let abandoned = self.endpoint.tasks.abandoned.clone();
-        let mut pause = Duration::from_millis(100);
-        while self.store().await == Stored::Failed && pause < Duration::from_secs(60) {
-            tokio::select! {
-                () = abandoned.cancelled() => return,
-                () = tokio::time::sleep(pause) => pause *= 2,
-            }
-        }
-    }
-
-    /// Says that it is still at work; false if it no longer needs to be.
-    async fn renew(&mut self) -> bool {
-        let store = &self.endpoint.tasks.store;
-        self.record.lease = SystemTime::now() + LEASE;
-        if let Err(error) = store.renew(std::slice::from_ref(&self.record.id), self.record.lease).await {
-            let tool = self.record.tool.as_str();
-            tracing::warn!(target: "mcp_runtime::tool", tool, error = shown(&error), "the lease of a task can not be renewed");
-        }
-        // Without a bus, nobody tells this instance that another cancelled it.
-        match store.load(&self.record.id).await {
-            Ok(record) => record.is_some_and(|record| !record.status.is_final()),
-            Err(_) => true,
-        }
-    }
-}
-
-/// What became of an attempt to write down how a task is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stored {
-    GoesOn,
-    /// It has ended, here or elsewhere.
-    Ended,
-    /// The store does not answer.
-    Failed,
-}
-
-/// Progress as a status message.
-fn in_words(progress: Progress) -> Option<String> {
-    let mut text = progress.message;
-    if let Some((end, _)) = text.char_indices().nth(MOST_WORDS) {
-        text.truncate(end);
-    }
-    if let Some(total) = progress.total {
-        let _ = write!(text, "{}{} of {total}", if text.is_empty() { "" } else { ": " }, progress.done);
-    }
-    Some(text).filter(|text| !text.is_empty())
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        self.endpoint.notifier.hub().task_ended(&self.record.id);
     }
 }
 
@@ -502,7 +289,7 @@ fn members(record: &TaskRecord, here: Option<&RunningTask>) -> String {
 }
 
 /// With its cause, for the log.
-fn shown(error: &StoreError) -> String {
+pub(super) fn shown(error: &StoreError) -> String {
     match error {
         StoreError::Unavailable(cause) => format!("{error}: {cause}"),
         other => other.to_string(),

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep};
+use tokio::time::Sleep;
 
 /// A stream that fails when a write makes no progress for a while.
 pub(crate) struct WriteLimit<S> {
@@ -30,11 +30,12 @@ impl<S> WriteLimit<S> {
             self.waiting = false;
             return written;
         }
-        let end = Instant::now() + self.limit;
-        let stalled = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(end)));
+        // Not `reset`: now and the longest of limits is no time.
+        let sleep = || tokio::time::sleep(self.limit);
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep()));
         if !self.waiting {
             self.waiting = true;
-            stalled.as_mut().reset(end);
+            stalled.as_mut().set(sleep());
         }
         ready!(stalled.as_mut().poll(cx));
         Poll::Ready(Err(Error::new(ErrorKind::TimedOut, "the client does not take its answers")))
@@ -87,5 +88,13 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::TimedOut);
         client.read_exact(&mut [0; 16]).await.expect("sixteen bytes");
         server.write_all(&[0; 16]).await.expect("there is room again");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_longest_of_limits_is_one() {
+        let (server, _client) = tokio::io::duplex(16);
+        let mut server = WriteLimit::new(server, Duration::MAX);
+        let written = tokio::time::timeout(Duration::from_secs(5), server.write_all(&[0; 17])).await;
+        assert!(written.is_err(), "it waits");
     }
 }
