@@ -70,8 +70,8 @@ pub type Deliver = Box<dyn Fn(Event) + Send + Sync>;
 /// ```
 /// use std::sync::{Arc, Mutex};
 ///
-/// use mcp_runtime::{Deliver, Event, EventBus};
 /// use mcp_runtime::notify::{Deliver, Event, EventBus};
+///
 /// /// Two servers in one process.
 /// #[derive(Clone, Default)]
 /// struct Shared(Arc<Mutex<Vec<Deliver>>>);
