@@ -238,7 +238,7 @@ def prompts(on):
     bad = {
         "an unknown prompt": ("tset", {}, "tset"),
         "a missing argument": ("test_prompt_with_arguments", {"arg1": "hi"}, "arg2"),
-        "an argument that is no string": ("test_prompt_with_embedded_resource", {"resourceUri": 7}, "strings"),
+        "an argument that is no string": ("test_prompt_with_embedded_resource", {"resourceUri": 7}, "must be a string"),
     }
     for what, (name, arguments, says) in bad.items():
         with check(f"{on.version}: prompts/get with {what}"):
