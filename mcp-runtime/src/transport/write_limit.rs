@@ -17,26 +17,19 @@ pub(crate) struct WriteLimit<S> {
     limit: Duration,
     /// Runs while a write waits.
     stalled: Option<Pin<Box<Sleep>>>,
-    waiting: bool,
 }
 
 impl<S> WriteLimit<S> {
     pub(crate) fn new(stream: S, limit: Duration) -> Self {
-        Self { stream, limit, stalled: None, waiting: false }
+        Self { stream, limit, stalled: None }
     }
 
     fn watch<T>(&mut self, cx: &mut Context<'_>, written: Poll<Result<T>>) -> Poll<Result<T>> {
         if written.is_ready() {
-            self.waiting = false;
+            self.stalled = None;
             return written;
         }
-        // Not `reset`: now and the longest of limits is no time.
-        let sleep = || tokio::time::sleep(self.limit);
-        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep()));
-        if !self.waiting {
-            self.waiting = true;
-            stalled.as_mut().set(sleep());
-        }
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(self.limit)));
         ready!(stalled.as_mut().poll(cx));
         Poll::Ready(Err(Error::new(ErrorKind::TimedOut, "the client does not take its answers")))
     }
