@@ -241,8 +241,7 @@ impl Endpoint {
                     ended.extend(state.take_quietest(session));
                     place = ears.places.take(principal, most);
                 }
-                let all = self.offer.list_changes;
-                let interests = Interests { tools: all, prompts: all, resources: all, lasts: true, ..Interests::default() };
+                let interests = Interests::of_session(self.offer.list_changes);
                 let listener = Arc::new(Listener::new(interests));
                 self.notifier.hub().listen(&listener);
                 let ear = Ear {

@@ -115,8 +115,7 @@ impl Endpoint {
             return Reply::Accepted;
         }
         let Some(place) = self.ears.take(head.principal.as_ref(), self.bounds.max_streams) else { return Reply::Accepted };
-        let all = self.offer.list_changes;
-        let interests = Interests { tools: all, prompts: all, resources: all, lasts: true, ..Interests::default() };
+        let interests = Interests::of_session(self.offer.list_changes);
         let listener = Arc::clone(pipe.listener.get_or_init(|| Arc::new(Listener::new(interests))));
         self.notifier.hub().listen(&listener);
         let listening = Listening {

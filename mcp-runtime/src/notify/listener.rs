@@ -26,6 +26,13 @@ pub(crate) struct Interests {
     pub(crate) lasts: bool,
 }
 
+impl Interests {
+    /// What a legacy session or pipe hears of without asking: all lists, where the server tells of them.
+    pub(crate) fn of_session(lists: bool) -> Self {
+        Self { tools: lists, prompts: lists, resources: lists, lasts: true, ..Self::default() }
+    }
+}
+
 /// What a listener is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Heard {
