@@ -1,7 +1,8 @@
 //! Requests that their clients may cancel by naming their id.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::hash_map::Entry;
+use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
@@ -9,16 +10,30 @@ use tokio_util::sync::CancellationToken;
 use crate::session::SessionKey;
 
 /// Within what an id is a client's own. Never the whole server: ids of different clients are the same all the time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
     Session(SessionKey),
     Pipe,
 }
 
+/// Each call is hashed twice, and these keys are random: a third of one tells it from all others.
+impl Hash for Scope {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self::Session(key) = self else { return };
+        if let Some(random) = key.first_chunk() {
+            state.write_u64(u64::from_ne_bytes(*random));
+        }
+    }
+}
+
 #[derive(Debug, Default)]
-pub(crate) struct InFlight {
-    calls: Mutex<HashMap<Key, Vec<(u64, CancellationToken)>>>,
-    next: AtomicU64,
+pub(crate) struct InFlight(Mutex<HashMap<Key, Running>>);
+
+/// Calls with one id, which a well-behaved client has one of.
+#[derive(Debug)]
+struct Running {
+    cancelled: CancellationToken,
+    count: usize,
 }
 
 /// The id as JSON text: `1` and `"1"` are two.
@@ -29,48 +44,58 @@ type Key = (Scope, Arc<str>);
 pub(crate) struct Registration {
     among: Arc<InFlight>,
     key: Key,
-    number: u64,
     pub(crate) cancelled: CancellationToken,
 }
 
 impl InFlight {
-    /// Clients that use an id twice at once are wrong, but each call still gets an entry and an answer of its own.
+    /// Clients that use an id twice at once are wrong, but each call still gets an answer of its own.
     pub(crate) fn register(self: &Arc<Self>, scope: Scope, id: Arc<str>) -> Registration {
         let key = (scope, id);
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let cancelled = CancellationToken::new();
-        self.lock().entry(key.clone()).or_default().push((number, cancelled.clone()));
-        Registration { among: Arc::clone(self), key, number, cancelled }
+        let mut calls = self.lock();
+        let running = calls.entry(key.clone()).or_insert_with(Running::none);
+        if running.cancelled.is_cancelled() {
+            // That was about those before this one.
+            running.cancelled = CancellationToken::new();
+        }
+        running.count += 1;
+        let cancelled = running.cancelled.clone();
+        drop(calls);
+        Registration { among: Arc::clone(self), key, cancelled }
     }
 
     /// Cancels what runs under this id; false if nothing does.
     pub(crate) fn cancel(&self, scope: Scope, id: &str) -> bool {
-        let calls = self.lock().get(&(scope, Arc::from(id))).cloned().unwrap_or_default();
-        calls.iter().for_each(|(_, cancelled)| cancelled.cancel());
-        !calls.is_empty()
+        let cancelled = self.lock().get(&(scope, Arc::from(id))).map(|running| running.cancelled.clone());
+        cancelled.map(|cancelled| cancelled.cancel()).is_some()
     }
 
     /// Cancels all that runs within this scope.
     pub(crate) fn cancel_all(&self, scope: Scope) {
         let calls = self.lock();
-        let of_scope = calls.iter().filter(|((within, _), _)| *within == scope).flat_map(|(_, calls)| calls);
-        let cancelled: Vec<_> = of_scope.map(|(_, cancelled)| cancelled.clone()).collect();
+        let of_scope = calls.iter().filter(|((within, _), _)| *within == scope);
+        let cancelled: Vec<_> = of_scope.map(|(_, running)| running.cancelled.clone()).collect();
         drop(calls);
         cancelled.iter().for_each(CancellationToken::cancel);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Vec<(u64, CancellationToken)>>> {
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Running>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Running {
+    fn none() -> Self {
+        Self { cancelled: CancellationToken::new(), count: 0 }
     }
 }
 
 impl Drop for Registration {
     fn drop(&mut self) {
         let mut calls = self.among.lock();
-        let Some(same) = calls.get_mut(&self.key) else { return };
-        same.retain(|(number, _)| *number != self.number);
-        if same.is_empty() {
-            calls.remove(&self.key);
+        let Entry::Occupied(mut running) = calls.entry(self.key.clone()) else { return };
+        running.get_mut().count -= 1;
+        if running.get().count == 0 {
+            running.remove();
         }
     }
 }
@@ -94,7 +119,10 @@ mod tests {
         assert!(other.cancelled.is_cancelled() && !text.cancelled.is_cancelled());
         drop(one);
         assert!(calls.cancel(here, "1"));
-        drop((same, other, text));
+        let later = calls.register(here, "1".into());
+        assert!(!later.cancelled.is_cancelled() && same.cancelled.is_cancelled());
+        assert!(calls.cancel(here, "1") && later.cancelled.is_cancelled());
+        drop((same, other, text, later));
         assert!(!calls.cancel(here, "1") && calls.lock().is_empty());
     }
 }

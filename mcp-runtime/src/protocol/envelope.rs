@@ -5,9 +5,8 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::marker::PhantomData;
 
-use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::call::{Capabilities, Capability};
@@ -142,13 +141,30 @@ trait Members<'a>: Default {
 /// So many members of a `_meta` that are not the protocol's are kept.
 const MOST_OTHERS: usize = 32;
 
+const TWICE: &str = "a member is given twice";
+
 /// Readers of one copy and of the other would disagree about the message.
 fn once<'a, A: MapAccess<'a>, T: Deserialize<'a>>(slot: &mut Option<T>, map: &mut A) -> Result<(), A::Error> {
     if slot.is_some() {
-        return Err(A::Error::custom("a member is given twice"));
+        return Err(A::Error::custom(TWICE));
     }
     *slot = Some(map.next_value()?);
     Ok(())
+}
+
+/// As [`once`], for objects, which are large: each is read into where it stays.
+fn object<'a, A: MapAccess<'a>, T: Members<'a>>(slot: &mut Option<Object<T>>, map: &mut A) -> Result<(), A::Error> {
+    if slot.is_some() {
+        return Err(A::Error::custom(TWICE));
+    }
+    map.next_value_seed(Slot(slot))
+}
+
+/// Is it an object? What is in it nobody reads.
+fn is_object<'a, A: MapAccess<'a>>(map: &mut A) -> Result<bool, A::Error> {
+    let mut value = None;
+    map.next_value_seed(Slot::<Unread>(&mut value))?;
+    Ok(matches!(value, Some(Object::Is(Unread))))
 }
 
 fn skip<'a, A: MapAccess<'a>>(map: &mut A) -> Result<(), A::Error> {
@@ -161,7 +177,7 @@ impl<'a> Members<'a> for Envelope<'a> {
             "jsonrpc" => once(&mut self.jsonrpc, map),
             "id" => once(&mut self.id, map),
             "method" => once(&mut self.method, map),
-            "params" => once(&mut self.params, map),
+            "params" => object(&mut self.params, map),
             "result" => once(&mut self.result, map),
             "error" => once(&mut self.error, map),
             _ => skip(map),
@@ -172,7 +188,7 @@ impl<'a> Members<'a> for Envelope<'a> {
 impl<'a> Members<'a> for Params<'a> {
     fn member<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
         match key {
-            "_meta" => once(&mut self.meta, map),
+            "_meta" => object(&mut self.meta, map),
             "name" => once(&mut self.name, map),
             "arguments" => once(&mut self.arguments, map),
             "cursor" => once(&mut self.cursor, map),
@@ -208,13 +224,13 @@ impl<'a> Members<'a> for Rare<'a> {
             "taskId" => once(&mut self.task_id, map),
             "inputResponses" => once(&mut self.input_responses, map),
             "requestState" => once(&mut self.request_state, map),
-            "ref" => once(&mut self.reference, map),
-            "argument" => once(&mut self.argument, map),
-            "context" => once(&mut self.context, map),
+            "ref" => object(&mut self.reference, map),
+            "argument" => object(&mut self.argument, map),
+            "context" => object(&mut self.context, map),
             "notifications" => once(&mut self.notifications, map),
             "protocolVersion" => once(&mut self.protocol_version, map),
-            "capabilities" => once(&mut self.capabilities, map),
-            "clientInfo" => once(&mut self.client_info, map),
+            "capabilities" => object(&mut self.capabilities, map),
+            "clientInfo" => object(&mut self.client_info, map),
             "requestId" => once(&mut self.request_id, map),
             "reason" => once(&mut self.reason, map),
             "level" => once(&mut self.level, map),
@@ -264,15 +280,15 @@ impl<'a> Members<'a> for Meta<'a> {
     fn member<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
         match key {
             super::key::PROTOCOL_VERSION => once(&mut self.protocol_version, map),
-            super::key::CLIENT_CAPABILITIES => once(&mut self.capabilities, map),
-            super::key::CLIENT_INFO => once(&mut self.client_info, map),
+            super::key::CLIENT_CAPABILITIES => object(&mut self.capabilities, map),
+            super::key::CLIENT_INFO => object(&mut self.client_info, map),
             super::key::LOG_LEVEL => once(&mut self.log_level, map),
             "progressToken" => once(&mut self.progress_token, map),
             // Beyond a number that no client comes near, the time to compare them would grow.
             _ if self.others.len() >= MOST_OTHERS => skip(map),
             other => {
                 if self.others.iter().any(|(known, _)| known == other) {
-                    return Err(A::Error::custom("a member is given twice"));
+                    return Err(A::Error::custom(TWICE));
                 }
                 self.others.push((Cow::Owned(other.to_owned()), map.next_value()?));
                 Ok(())
@@ -285,7 +301,9 @@ impl<'a> Members<'a> for DeclaredCapabilities<'a> {
     fn member<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
         match key {
             "elicitation" => {
-                if let Object::Is(modes) = map.next_value::<Object<Elicitation>>()? {
+                let mut modes = None;
+                map.next_value_seed(Slot::<Elicitation>(&mut modes))?;
+                if let Some(Object::Is(modes)) = modes {
                     // `{}` is how clients said "by form" before there were two modes.
                     if modes.form || !modes.url {
                         self.set.insert(Capability::Elicitation);
@@ -300,7 +318,7 @@ impl<'a> Members<'a> for DeclaredCapabilities<'a> {
             "roots" => self.declared(Capability::Roots, map),
             "extensions" => {
                 let settings = map.next_value::<&'a RawValue>()?;
-                if let Ok(Object::Is(Extensions(known))) = serde_json::from_str(settings.get()) {
+                if let Ok(Extensions(known)) = whole(settings.get()) {
                     self.set.insert_all(known);
                     self.extensions = Some(settings);
                 }
@@ -313,7 +331,7 @@ impl<'a> Members<'a> for DeclaredCapabilities<'a> {
 
 impl<'a> DeclaredCapabilities<'a> {
     fn declared<A: MapAccess<'a>>(&mut self, capability: Capability, map: &mut A) -> Result<(), A::Error> {
-        if let Object::Is(Unread) = map.next_value()? {
+        if is_object(map)? {
             self.set.insert(capability);
         }
         Ok(())
@@ -327,7 +345,7 @@ impl<'a> Members<'a> for Extensions {
             super::key::UI => Capability::Ui,
             _ => return skip(map),
         };
-        if let Object::Is(Unread) = map.next_value()? {
+        if is_object(map)? {
             self.0.insert(known);
         }
         Ok(())
@@ -337,8 +355,8 @@ impl<'a> Members<'a> for Extensions {
 impl<'a> Members<'a> for Elicitation {
     fn member<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
         match key {
-            "form" => self.form = matches!(map.next_value()?, Object::Is(Unread)),
-            "url" => self.url = matches!(map.next_value()?, Object::Is(Unread)),
+            "form" => self.form = is_object(map)?,
+            "url" => self.url = is_object(map)?,
             _ => skip(map)?,
         }
         Ok(())
@@ -351,81 +369,105 @@ impl<'a> Members<'a> for Unread {
     }
 }
 
-fn members<'a, T: Members<'a>, A: MapAccess<'a>>(mut map: A) -> Result<T, A::Error> {
-    let mut value = T::default();
+fn fill<'a, T: Members<'a>, A: MapAccess<'a>>(value: &mut T, mut map: A) -> Result<(), A::Error> {
     while let Some(Text::Is(key)) = map.next_key::<Text<'a>>()? {
         value.member(&key, &mut map)?;
     }
-    Ok(value)
+    Ok(())
 }
 
 impl<'a> Envelope<'a> {
     pub(crate) fn parse(text: &'a str) -> serde_json::Result<Self> {
-        let mut deserializer = serde_json::Deserializer::from_str(text);
-        let envelope = deserializer.deserialize_map(Only(PhantomData))?;
-        deserializer.end()?;
-        Ok(envelope)
+        whole(text)
     }
 }
 
-/// An object and nothing else.
-struct Only<T>(PhantomData<T>);
+/// A text that is an object and nothing else.
+fn whole<'a, T: Members<'a>>(text: &'a str) -> serde_json::Result<T> {
+    struct Only<'s, T>(&'s mut T);
 
-impl<'a, T: Members<'a>> Visitor<'a> for Only<T> {
-    type Value = T;
+    impl<'a, T: Members<'a>> Visitor<'a> for Only<'_, T> {
+        type Value = ();
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'a>>(self, map: A) -> Result<(), A::Error> {
+            fill(self.0, map)
+        }
     }
 
-    fn visit_map<A: MapAccess<'a>>(self, map: A) -> Result<T, A::Error> {
-        members(map)
-    }
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let mut value = T::default();
+    deserializer.deserialize_map(Only(&mut value))?;
+    deserializer.end()?;
+    Ok(value)
 }
 
 /// Answers every kind of JSON value that is not the expected one with `Other`.
 macro_rules! other_kinds {
     ($($kind:ident($type:ty)),*) => { $(
         fn $kind<E: Error>(self, _: $type) -> Result<Self::Value, E> {
-            Ok(Self::Value::Other)
+            Ok(self.other())
         }
     )* };
 }
 
-impl<'a, T: Members<'a>> Deserialize<'a> for Object<T> {
-    fn deserialize<D: Deserializer<'a>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Lenient<T>(PhantomData<T>);
+/// Where a member goes that should be an object.
+struct Slot<'s, T>(&'s mut Option<Object<T>>);
 
-        impl<'a, T: Members<'a>> Visitor<'a> for Lenient<T> {
-            type Value = Object<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("any value")
-            }
-
-            fn visit_map<A: MapAccess<'a>>(self, map: A) -> Result<Self::Value, A::Error> {
-                members(map).map(Object::Is)
-            }
-
-            fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                while seq.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Object::Other)
-            }
-
-            fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
-                Ok(Object::Other)
-            }
-
-            other_kinds!(visit_bool(bool), visit_u64(u64), visit_i64(i64), visit_f64(f64), visit_str(&str));
-        }
-
-        deserializer.deserialize_any(Lenient(PhantomData))
+impl<T> Slot<'_, T> {
+    fn other(self) {
+        *self.0 = Some(Object::Other);
     }
+}
+
+impl<'a, T: Members<'a>> DeserializeSeed<'a> for Slot<'_, T> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'a, T: Members<'a>> Visitor<'a> for Slot<'_, T> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, map: A) -> Result<(), A::Error> {
+        match self.0.insert(Object::Is(T::default())) {
+            Object::Is(value) => fill(value, map),
+            Object::Other => Ok(()),
+        }
+    }
+
+    fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<(), A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        self.other();
+        Ok(())
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        self.other();
+        Ok(())
+    }
+
+    other_kinds!(visit_bool(bool), visit_u64(u64), visit_i64(i64), visit_f64(f64), visit_str(&str));
 }
 
 impl<'a> Deserialize<'a> for Text<'a> {
     fn deserialize<D: Deserializer<'a>>(deserializer: D) -> Result<Self, D::Error> {
         struct Lenient;
+
+        impl Lenient {
+            fn other<'a>(self) -> Text<'a> {
+                Text::Other
+            }
+        }
 
         impl<'a> Visitor<'a> for Lenient {
             type Value = Text<'a>;

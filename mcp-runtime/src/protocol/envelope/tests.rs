@@ -32,11 +32,9 @@ fn ids_are_strings_or_integers() {
 
 #[test]
 fn elicitation_without_modes_means_by_form() {
-    let declared = |text: &'static str| match serde_json::from_str(text).expect("JSON") {
-        Object::<DeclaredCapabilities<'_>>::Is(DeclaredCapabilities { set, .. }) => {
-            (set.contains(Capability::Elicitation), set.contains(Capability::ElicitationUrl))
-        }
-        Object::Other => panic!("an object"),
+    let declared = |text: &'static str| {
+        let DeclaredCapabilities { set, .. } = whole(text).expect("an object");
+        (set.contains(Capability::Elicitation), set.contains(Capability::ElicitationUrl))
     };
     assert_eq!(declared(r#"{"elicitation":{}}"#), (true, false));
     assert_eq!(declared(r#"{"elicitation":{"url":{}}}"#), (false, true));
