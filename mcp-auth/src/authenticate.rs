@@ -1,167 +1,183 @@
-//! The authenticator trait and the chain.
+//! What recognises a credential.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::SystemTime;
 
-use http::header::AUTHORIZATION;
+use http::HeaderName;
 use http::request::Parts;
 
-use crate::Principal;
+use crate::{Principal, Rejection, Resource};
 
 /// What [`Authenticate::authenticate`] returns.
 pub type AuthenticateFuture<'a> = Pin<Box<dyn Future<Output = Verdict> + Send + 'a>>;
 
 /// Recognises one kind of credential.
+///
+/// The chain finds the credential in the request and decides whose it is, so an authenticator never searches, and never sees
+/// a credential that is another's. A function from the head of a request to a future of a [`Verdict`] is an authenticator too,
+/// which looks [anywhere](Place::Anywhere) itself:
+///
+/// ```
+/// use mcp_auth::{Auth, Principal, Verdict, Rejection};
+///
+/// let auth = Auth::chain().with(|head: &http::request::Parts| {
+///     let badge = head.headers.get("x-badge").cloned();
+///     async move {
+///         match badge {
+///             None => Verdict::NotMine,
+///             Some(badge) if badge == "a secret of the gate" => Verdict::Accepted(Principal::user("gate")),
+///             Some(_) => Verdict::Rejected(Rejection::invalid_token("unknown_badge")),
+///         }
+///     }
+/// });
+/// ```
 pub trait Authenticate: Send + Sync + 'static {
-    /// Looks at the head of a request. Must answer [`Verdict::NotMine`] only where the request carries no credential of
-    /// its kind; a credential of its kind that does not hold is [`Verdict::Rejected`].
-    fn authenticate<'a>(&'a self, request: &'a Parts) -> AuthenticateFuture<'a>;
+    /// Where its credentials stand. Asked once, when it is added to a chain.
+    fn places(&self) -> Vec<Place>;
+
+    /// Is this bearer token one of its kind, by its look alone? For [`Place::Bearer`]; nobody else is asked about such a token.
+    fn owns(&self, token: &str) -> bool {
+        let _ = token;
+        false
+    }
+
+    /// Does this credential hold, and whose is it? [`Verdict::NotMine`] is for a session in which nobody is logged in; what is
+    /// wrong is [`Verdict::Rejected`].
+    fn authenticate<'a>(&'a self, presented: Presented<'a>) -> AuthenticateFuture<'a>;
 
     /// What is wrong with the configuration, one sentence each; asked once, before the server starts.
-    fn problems(&self) -> Vec<String> {
+    fn problems(&self, resource: Option<&Resource>) -> Vec<String> {
+        let _ = resource;
+        Vec::new()
+    }
+
+    /// The authorization servers that issue its tokens, by their issuer identifiers: clients are sent there (RFC 9728).
+    fn issuers(&self) -> Vec<String> {
         Vec::new()
     }
 }
+
+/// Where a credential stands in a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Place {
+    /// `Authorization: Bearer`, of the tokens that the authenticator [owns](Authenticate::owns).
+    Bearer,
+    /// `Authorization: Bearer`, of all opaque tokens that nobody owns. One in a chain, and the last that reads bearer tokens.
+    /// JWTs are never among them: the token of an issuer that is not known here is nobody's to see.
+    AnyBearer,
+    /// `Authorization` of another scheme: what follows its name.
+    Scheme(Box<str>),
+    /// A header of its own.
+    Header(HeaderName),
+    /// A cookie of this name. Browsers send it with requests of any page, so it counts only where the request shows that it
+    /// came from a page of an allowed origin.
+    Cookie(Box<str>),
+    /// Where the authenticator looks itself; for what is neither in `Authorization` nor a cookie. It is asked with every request
+    /// whose other credentials are right.
+    Anywhere,
+}
+
+/// A credential as it came.
+#[derive(Clone, Copy)]
+pub struct Presented<'a> {
+    pub(crate) credential: &'a str,
+    pub(crate) head: &'a Parts,
+    pub(crate) resource: Option<&'a Resource>,
+    pub(crate) now: SystemTime,
+}
+
+impl<'a> Presented<'a> {
+    /// The token, the header's value, or the cookie's. Empty where the authenticator looks itself.
+    #[must_use]
+    pub fn credential(&self) -> &'a str {
+        self.credential
+    }
+
+    /// The head of the request.
+    #[must_use]
+    pub fn head(&self) -> &'a Parts {
+        self.head
+    }
+
+    /// What the credential must have been issued for, where the server knows its public URL.
+    #[must_use]
+    pub fn resource(&self) -> Option<&'a Resource> {
+        self.resource
+    }
+
+    /// The time to judge by.
+    #[must_use]
+    pub fn now(&self) -> SystemTime {
+        self.now
+    }
+
+    /// Who is at the other end of the connection: a proxy, where there is one. `None` where the server did not say.
+    #[must_use]
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.head.extensions.get::<Peer>().map(|peer| peer.0)
+    }
+}
+
+/// What is presented is a secret.
+impl fmt::Debug for Presented<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Presented").field("uri", &self.head.uri).field("now", &self.now).finish_non_exhaustive()
+    }
+}
+
+/// The address at the other end of a request's connection, among the request's extensions. Servers put it there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer(pub SocketAddr);
 
 /// What one authenticator says.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Verdict {
-    /// The request carries no credential of this kind.
+    /// Nobody is logged in, or the request carries nothing that this authenticator looks for.
     NotMine,
     /// The credential holds.
     Accepted(Principal),
-    /// The credential is of this kind and does not hold.
+    /// The credential does not hold.
     Rejected(Rejection),
 }
 
-/// What the whole chain says.
-#[derive(Clone, Debug)]
-pub enum Decision {
-    /// No credential came with the request.
-    Anonymous,
-    /// A credential holds.
-    Accepted(Principal),
-    /// A credential came and does not hold.
-    Rejected(Rejection),
-}
-
-/// Which fault a rejected credential has, in RFC 6750's terms.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum RejectionKind {
-    /// The header cannot be read: HTTP 400, `invalid_request`.
-    InvalidRequest,
-    /// The credential is unknown, expired, revoked, or for somebody else: HTTP 401, `invalid_token`.
-    InvalidToken,
-}
-
-/// Why a credential was turned down: one text for the client, one for the log.
-#[derive(Clone, Debug)]
-pub struct Rejection {
-    kind: RejectionKind,
-    message: &'static str,
-    log: String,
-}
-
-impl Rejection {
-    /// A rejection. `message` goes to the client, so it is a fixed text that tells nothing about the server; `log` says
-    /// what an operator needs to know, without the credential itself.
-    #[must_use]
-    pub fn new(kind: RejectionKind, message: &'static str, log: impl Into<String>) -> Self {
-        Self { kind, message, log: log.into() }
+impl<F, R> Authenticate for F
+where
+    F: Fn(&Parts) -> R + Send + Sync + 'static,
+    R: Future<Output = Verdict> + Send + 'static,
+{
+    fn places(&self) -> Vec<Place> {
+        vec![Place::Anywhere]
     }
 
-    /// The fault.
-    #[must_use]
-    pub fn kind(&self) -> RejectionKind {
-        self.kind
-    }
-
-    /// The client's text.
-    #[must_use]
-    pub fn message(&self) -> &'static str {
-        self.message
-    }
-
-    /// The log's text.
-    #[must_use]
-    pub fn log(&self) -> &str {
-        &self.log
+    fn authenticate<'a>(&'a self, presented: Presented<'a>) -> AuthenticateFuture<'a> {
+        Box::pin(self(presented.head))
     }
 }
 
-/// Authenticators, all asked, in order. One rejection rejects the request; of several that accept, the first says who calls.
-#[derive(Clone, Default)]
-pub struct Auth {
-    links: Vec<Arc<dyn Authenticate>>,
+/// A function that judges the credentials of one place.
+pub(crate) struct Judge<F> {
+    pub(crate) place: Place,
+    pub(crate) judge: F,
 }
 
-impl Auth {
-    /// An empty chain. It must be given at least one authenticator before it is used.
-    #[must_use]
-    pub fn chain() -> Self {
-        Self::default()
+impl<F, R> Authenticate for Judge<F>
+where
+    F: Fn(String) -> R + Send + Sync + 'static,
+    R: Future<Output = Verdict> + Send + 'static,
+{
+    fn places(&self) -> Vec<Place> {
+        vec![self.place.clone()]
     }
 
-    /// Appends an authenticator.
-    #[must_use]
-    pub fn with(mut self, authenticator: impl Authenticate) -> Self {
-        self.links.push(Arc::new(authenticator));
-        self
+    fn owns(&self, _: &str) -> bool {
+        true
     }
 
-    /// What is wrong with the configuration, over all authenticators.
-    #[must_use]
-    pub fn problems(&self) -> Vec<String> {
-        if self.links.is_empty() {
-            return vec!["the authentication chain is empty, so it would accept nobody: add one with `.with(..)`".to_owned()];
-        }
-        self.links.iter().flat_map(|link| link.problems()).collect()
-    }
-
-    /// Decides who sends this request.
-    pub async fn decide(&self, request: &Parts) -> Decision {
-        // Two copies could be read differently by a proxy and by us.
-        if request.headers.get_all(AUTHORIZATION).iter().nth(1).is_some() {
-            return Decision::Rejected(Rejection::new(
-                RejectionKind::InvalidRequest,
-                "more than one Authorization header",
-                "more than one Authorization header",
-            ));
-        }
-        // All are asked: a right cookie does not excuse a wrong token beside it.
-        let mut accepted = None;
-        for link in &self.links {
-            match link.authenticate(request).await {
-                Verdict::NotMine => {}
-                Verdict::Accepted(principal) if principal.expires_at().is_some_and(|end| end <= SystemTime::now()) => {
-                    let log = format!("the credential of `{}` has expired", principal.subject());
-                    return Decision::Rejected(Rejection::new(RejectionKind::InvalidToken, "the credential has expired", log));
-                }
-                Verdict::Accepted(principal) => accepted = accepted.or(Some(principal)),
-                Verdict::Rejected(rejection) => return Decision::Rejected(rejection),
-            }
-        }
-        if let Some(principal) = accepted {
-            return Decision::Accepted(principal);
-        }
-        // A credential that nobody claims is wrong, not absent.
-        if request.headers.contains_key(AUTHORIZATION) {
-            return Decision::Rejected(Rejection::new(
-                RejectionKind::InvalidToken,
-                "no such authentication scheme here",
-                "an Authorization header that no authenticator claims",
-            ));
-        }
-        Decision::Anonymous
-    }
-}
-
-impl fmt::Debug for Auth {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Auth").field("authenticators", &self.links.len()).finish()
+    fn authenticate<'a>(&'a self, presented: Presented<'a>) -> AuthenticateFuture<'a> {
+        Box::pin((self.judge)(presented.credential.to_owned()))
     }
 }

@@ -2,28 +2,65 @@
 
 mod static_token;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 
-use crate::{Rejection, RejectionKind};
+use crate::Rejection;
 
 pub use static_token::StaticTokens;
 
-/// The token of an `Authorization: Bearer` header: `None` where the request has no such header or another scheme.
+/// What an `Authorization` header carries.
+pub(crate) enum Authorization<'a> {
+    /// The token of the scheme `Bearer`.
+    Bearer(&'a str),
+    /// Another scheme, and what follows it.
+    Other(&'a str, &'a str),
+}
+
+/// Reads the request's only `Authorization` header.
 ///
 /// # Errors
-/// The header is there and is no `b64token` (RFC 6750 section 2.1).
-pub fn bearer_token(request: &Parts) -> Result<Option<&str>, Rejection> {
-    let Some(value) = request.headers.get(AUTHORIZATION) else { return Ok(None) };
-    let malformed =
-        || Rejection::new(RejectionKind::InvalidRequest, "malformed Authorization header", "malformed Authorization header");
-    let value = value.to_str().map_err(|_| malformed())?;
+/// There are several, which could be read differently by a proxy and by us, or a bearer token is none (RFC 6750 section 2.1).
+pub(crate) fn authorization(request: &Parts) -> Result<Authorization<'_>, Rejection> {
+    const MALFORMED: &str = "malformed Authorization header";
+    let mut values = request.headers.get_all(AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return Err(Rejection::invalid_request("more than one Authorization header"));
+    };
+    let value = value.to_str().map_err(|_| Rejection::invalid_request(MALFORMED))?;
     let (scheme, rest) = value.split_once(' ').unwrap_or((value, ""));
     if !scheme.eq_ignore_ascii_case("bearer") {
-        return Ok(None);
+        return Ok(Authorization::Other(scheme, rest.trim_matches(' ')));
     }
     let token = rest.trim_matches(' ');
+    if is_token(token) { Ok(Authorization::Bearer(token)) } else { Err(Rejection::invalid_request(MALFORMED)) }
+}
+
+/// Is it a `b64token`: `A-Z a-z 0-9 - . _ ~ + /`, then any number of `=`?
+pub(crate) fn is_token(token: &str) -> bool {
     let text = token.trim_end_matches('=');
-    let valid = !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~+/".contains(&b));
-    if valid { Ok(Some(token)) } else { Err(malformed()) }
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~+/".contains(&b))
+}
+
+/// Does it look like a JWT, signed or encrypted (RFC 7515 section 3.1, RFC 7516 section 3.1)?
+pub(crate) fn is_jwt(token: &str) -> bool {
+    let Some((head, rest)) = token.split_once('.') else { return false };
+    let parts = 2 + rest.bytes().filter(|b| *b == b'.').count();
+    let is_object = || BASE64_URL_SAFE_NO_PAD.decode(head).is_ok_and(|head| head.trim_ascii_start().starts_with(b"{"));
+    matches!(parts, 3 | 5) && is_object()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_jwt_is_known_by_its_head() {
+        assert!(is_jwt("eyJhbGciOiJub25lIn0.e30.") && is_jwt("eyJhbGciOiJub25lIn0.a.b.c.d"));
+        for opaque in ["", "a", "a.b.c", "eyJhbGciOiJub25lIn0", "eyJhbGciOiJub25lIn0.e30", "ya29.a0Af.xyz", "."] {
+            assert!(!is_jwt(opaque), "{opaque}");
+        }
+    }
 }

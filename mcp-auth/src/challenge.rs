@@ -51,12 +51,17 @@ impl Challenge {
         Self::default()
     }
 
-    /// The challenge for a credential that was turned down.
+    /// The challenge for a request that was turned down. It has no `error` where none of RFC 6750's codes fits.
     #[must_use]
     pub fn rejected(rejection: &Rejection) -> Self {
         let error = match rejection.kind() {
             RejectionKind::InvalidRequest => ChallengeError::InvalidRequest,
             RejectionKind::InvalidToken => ChallengeError::InvalidToken,
+            RejectionKind::InsufficientScope => ChallengeError::InsufficientScope,
+            RejectionKind::CrossSite
+            | RejectionKind::UnsupportedMediaType
+            | RejectionKind::TooManyAttempts
+            | RejectionKind::Unavailable => return Self::new(),
         };
         Self::new().error(error, rejection.message())
     }

@@ -1,8 +1,8 @@
 //! Who is calling, and what may they do.
 //!
-//! An [`Authenticate`] looks at the head of an HTTP request and answers *not mine*, *accepted* or *rejected*. [`Auth`] asks
-//! a list of them in order. The rule that keeps a chain safe: **a credential that is present and wrong ends the request**;
-//! it never falls through to the next scheme, and never becomes an anonymous call.
+//! [`Auth`] finds the one credential of a request that counts, and knows whose it is; the [`Authenticate`] that it belongs to
+//! answers *accepted* or *rejected*. The rule that keeps a chain safe: **a credential that is present and wrong ends the
+//! request**; it never falls through to the next scheme, and never becomes an anonymous call.
 //!
 //! ```
 //! use mcp_auth::{Auth, Principal, StaticTokens};
@@ -15,16 +15,26 @@
 
 mod authenticate;
 mod bearer;
+mod chain;
 mod challenge;
+mod cookie;
 mod digest;
+mod fetch;
+mod metadata;
 mod principal;
+mod rejection;
+mod resource;
 mod scope;
 mod seal;
 
-pub use authenticate::{Auth, Authenticate, AuthenticateFuture, Decision, Rejection, RejectionKind, Verdict};
-pub use bearer::{StaticTokens, bearer_token};
+pub use authenticate::{Authenticate, AuthenticateFuture, Peer, Place, Presented, Verdict};
+pub use bearer::StaticTokens;
+pub use chain::{Auth, Decision};
 pub use challenge::{Challenge, ChallengeError};
 pub use digest::digest;
+pub use fetch::{Fetch, FetchError, FetchFuture, Trust};
 pub use principal::{Principal, Scheme};
+pub use rejection::{Rejection, RejectionKind};
+pub use resource::Resource;
 pub use scope::{Scopes, is_scope_token};
 pub use seal::{KeyError, KeyRing, Opened, Seal, SealError, Sealer};

@@ -9,7 +9,8 @@ pub fn is_scope_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x5B | 0x5D..=0x7E))
 }
 
-/// The scopes a caller was granted. Compared by exact, case-sensitive text (RFC 6749 section 3.3).
+/// The scopes a caller was granted. Compared by case-sensitive text (RFC 6749 section 3.3), in a hierarchy: `notes` grants
+/// `notes:read` and all else behind its colon (MCP 2026-07-28, "Authorization", "Step-Up").
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Scopes(BTreeSet<Box<str>>);
 
@@ -20,16 +21,17 @@ impl Scopes {
         Self::default()
     }
 
-    /// The scopes of a space-separated list, as the `scope` claim and parameter carry them.
+    /// The scopes of a list in which white space parts them, as the `scope` claim and parameter carry them.
     #[must_use]
     pub fn parse(list: &str) -> Self {
-        list.split(' ').filter(|scope| !scope.is_empty()).collect()
+        list.split_ascii_whitespace().collect()
     }
 
-    /// Was this scope granted?
+    /// Was this scope granted, by itself or by one that stands above it?
     #[must_use]
     pub fn grants(&self, scope: &str) -> bool {
-        self.0.contains(scope)
+        let above = scope.match_indices(':').map(|(at, _)| &scope[..at]);
+        self.0.contains(scope) || above.into_iter().any(|above| self.0.contains(above))
     }
 
     /// Those of `required` that were not granted, in their order.
@@ -73,5 +75,16 @@ mod tests {
         let scopes = Scopes::parse("a  b");
         assert_eq!(scopes.missing(&["b", "c", "d"]).collect::<Vec<_>>(), ["c", "d"]);
         assert!(!scopes.grants("A"), "scopes are case-sensitive");
+    }
+
+    #[test]
+    fn a_scope_grants_what_stands_below_it() {
+        let scopes = Scopes::parse("notes files:read");
+        for granted in ["notes", "notes:read", "notes:read:own", "files:read", "files:read:own"] {
+            assert!(scopes.grants(granted), "{granted}");
+        }
+        for other in ["note", "notesx", "notes-read", "files", "files:write", "files:reads", ":", ""] {
+            assert!(!scopes.grants(other), "{other}");
+        }
     }
 }

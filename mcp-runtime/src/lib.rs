@@ -30,9 +30,7 @@ pub use catalog::{Location, Prompt, Resource, Tool};
 pub use error::{Error, Problem, Result};
 pub use extension::ProtocolExtension;
 pub use http::HeaderMap;
-pub use mcp_auth::{
-    Auth, Authenticate, AuthenticateFuture, Principal, Rejection, RejectionKind, Scheme, Scopes, StaticTokens, Verdict,
-};
+pub use mcp_auth::{Auth, Principal, Scheme, Scopes, StaticTokens};
 pub use mcp_macros::{data, prompt, resource, tool};
 pub use notify::Notifier;
 pub use protocol::Era;

@@ -235,10 +235,13 @@ fn verdict(attack: &Attack, answer: &Answer) -> TestCaseResult {
         (202 | 204, kind) => prop_assert!(text.is_empty() && kind.is_none(), "an accepted message is not answered"),
         (status, Some("application/json")) => {
             let message = parsed(text)?;
-            let signed_out = matches!(status, 400 | 401) && answer.headers.contains_key("www-authenticate");
-            if !(signed_out
-                && (message == json!({ "error": "unauthorized" }) || message == json!({ "error": "invalid_request" })))
-            {
+            let signed_out = answer.headers.contains_key("www-authenticate")
+                && match status {
+                    400 => message["error"] == "invalid_request" && message["error_description"].is_string(),
+                    401 => message == json!({ "error": "unauthorized" }),
+                    _ => false,
+                };
+            if !signed_out {
                 match &message {
                     // A batch, whose answers have no status of their own.
                     Value::Array(messages) if status == 200 && !messages.is_empty() => {

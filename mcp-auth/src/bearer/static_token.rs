@@ -2,11 +2,10 @@
 
 use std::fmt;
 
-use http::request::Parts;
 use subtle::ConstantTimeEq;
 
-use super::bearer_token;
-use crate::{Authenticate, AuthenticateFuture, Principal, Rejection, RejectionKind, Scheme, Verdict};
+use super::is_token;
+use crate::{Authenticate, AuthenticateFuture, Place, Presented, Principal, Resource, Scheme, Verdict};
 
 /// The least length of a token, in bytes. Shorter ones can be guessed over the network.
 const MIN_LENGTH: usize = 16;
@@ -43,25 +42,26 @@ impl StaticTokens {
         }
         found
     }
-
-    fn verdict(&self, request: &Parts) -> Verdict {
-        match bearer_token(request) {
-            Ok(None) => Verdict::NotMine,
-            Err(rejection) => Verdict::Rejected(rejection),
-            Ok(Some(token)) => match self.find(token) {
-                Some(principal) => Verdict::Accepted(principal.clone()),
-                None => Verdict::Rejected(Rejection::new(RejectionKind::InvalidToken, "unknown token", "unknown static token")),
-            },
-        }
-    }
 }
 
 impl Authenticate for StaticTokens {
-    fn authenticate<'a>(&'a self, request: &'a Parts) -> AuthenticateFuture<'a> {
-        Box::pin(std::future::ready(self.verdict(request)))
+    fn places(&self) -> Vec<Place> {
+        vec![Place::Bearer]
     }
 
-    fn problems(&self) -> Vec<String> {
+    fn owns(&self, token: &str) -> bool {
+        self.find(token).is_some()
+    }
+
+    fn authenticate<'a>(&'a self, presented: Presented<'a>) -> AuthenticateFuture<'a> {
+        let verdict = match self.find(presented.credential()) {
+            Some(principal) => Verdict::Accepted(principal.clone()),
+            None => Verdict::NotMine,
+        };
+        Box::pin(std::future::ready(verdict))
+    }
+
+    fn problems(&self, _: Option<&Resource>) -> Vec<String> {
         let mut problems = Vec::new();
         if self.tokens.is_empty() {
             problems.push("StaticTokens has no token: add one with `.token(..)`".to_owned());
@@ -72,8 +72,7 @@ impl Authenticate for StaticTokens {
             if token.len() < MIN_LENGTH {
                 problems.push(format!("the static token of `{of}` has {} bytes: at least {MIN_LENGTH} are needed", token.len()));
             }
-            let text = token.trim_end_matches('=');
-            if text.is_empty() || !text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~+/".contains(&b)) {
+            if !is_token(token) {
                 problems.push(format!("the static token of `{of}` can not be sent: only A-Z a-z 0-9 - . _ ~ + / are allowed"));
             }
             if self.tokens[..index].iter().any(|(other, _)| other == token) {

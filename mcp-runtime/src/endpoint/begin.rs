@@ -9,13 +9,14 @@ use std::sync::Arc;
 
 use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
 use http::{HeaderMap, StatusCode};
-use mcp_auth::{Challenge, ChallengeError, Principal};
+use mcp_auth::{Auth, Challenge, ChallengeError, Principal};
 use serde_json::Value;
 
 use super::call::{Call, MayAsk, Reading, Subject, Tasking};
 use super::rounds::Binding;
 use super::strings::strings;
-use super::{Carrier, Endpoint, Head, Opening, Reply, Terms, busy, ok};
+use super::watch::{Watch, head_of};
+use super::{Access, Carrier, Endpoint, Head, Opening, Reply, Terms, busy, ok};
 use crate::call::{
     Asking, CallState, Capability, CompletionRequest, Context, Limits, RawArguments, RawStrings, ReadTarget, RequestMeta, Round,
     Running, ToolResult, Way, Work,
@@ -148,7 +149,7 @@ impl Endpoint {
             Refusal::params(format!("The {noun} {name} has no argument {}", printable(&completing.argument)))
         })?;
         // A caller who may not use it may not learn its values either.
-        if let Some(reply) = forbidden(common, principal, id) {
+        if let Some(reply) = self.forbidden(common, principal, id) {
             return Ok(reply);
         }
         let Some(completion) = completion else {
@@ -217,13 +218,17 @@ impl Endpoint {
         let id: Arc<str> = id.into();
         let registration = terms.scope.map(|scope| self.in_flight.register(scope, Arc::clone(&id)));
         let for_errors = Arc::clone(&id);
-        let opening = Arc::clone(self).listen(id, filter, head.principal, registration);
+        let watch = match head.carrier {
+            Carrier::Http(headers) => Watch::over(self, head_of(headers, head.extensions), head.principal.as_ref(), None),
+            Carrier::Pipe(_) => Watch::of(head.principal.as_ref()),
+        };
+        let opening = Arc::clone(self).listen(id, filter, head.principal, watch, registration);
         Ok(Reply::Listen(Opening::new(async move { opening.await.map_err(|refusal| refusal.with_id(Some(&for_errors))) })))
     }
 
     /// Whether this caller with this client may use it: `Some` with what it is told otherwise.
     fn admit(&self, common: &Common, head: &Head, terms: Terms, id: &str, meta: &RequestMeta) -> Result<Option<Reply>, Refusal> {
-        if let Some(reply) = forbidden(common, head.principal.as_ref(), id) {
+        if let Some(reply) = self.forbidden(common, head.principal.as_ref(), id) {
             return Ok(Some(reply));
         }
         let missing: Vec<_> =
@@ -308,6 +313,25 @@ impl Endpoint {
         }
     }
 
+    /// Decided before the head of an answer is sent: only then can a client be asked for more rights.
+    fn forbidden(&self, common: &Common, principal: Option<&Principal>, id: &str) -> Option<Reply> {
+        let Common { name, scopes, .. } = common;
+        if common.allows(principal) {
+            return None;
+        }
+        // All that the operation needs, at once.
+        let challenge =
+            self.access.auth.as_ref().map_or_else(Challenge::new, |auth| auth.challenge(None)).scope(scopes.iter().copied());
+        let (challenge, message) = if principal.is_none() {
+            (challenge, format!("{name} needs a signed-in caller"))
+        } else {
+            let message = format!("{name} needs the scopes {}", scopes.join(" "));
+            (challenge.error(ChallengeError::InsufficientScope, message.as_str()), message)
+        };
+        let refusal = Refusal::new(challenge.status(), Code::InvalidRequest, message).with_id(Some(id));
+        Some(Reply::Challenge { body: refusal.to_json(), challenge })
+    }
+
     fn start(
         self: &Arc<Self>,
         head: Head,
@@ -336,7 +360,7 @@ impl Endpoint {
                 if terms.session.is_some() {
                     headers.remove(&SESSION_ID);
                 }
-                (without_credentials(headers), true)
+                (self.access.without_credentials(headers), true)
             }
             Carrier::Pipe(_) => (HeaderMap::new(), false),
         };
@@ -388,28 +412,13 @@ fn unknown(noun: &str, name: &str, meant: Option<&str>) -> Refusal {
     Refusal::params(format!("No {noun} named {}{meant}", printable(name)))
 }
 
-/// Decided before the head of an answer is sent: only then can a client be asked for more rights.
-fn forbidden(common: &Common, principal: Option<&Principal>, id: &str) -> Option<Reply> {
-    let Common { name, scopes, .. } = common;
-    if common.allows(principal) {
-        return None;
+impl Access {
+    /// What proved the caller's identity is not for handlers: a token passed on is a token leaked.
+    fn without_credentials(&self, mut headers: HeaderMap) -> HeaderMap {
+        let own = self.auth.iter().flat_map(Auth::headers);
+        for name in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION].iter().chain(own) {
+            headers.remove(name);
+        }
+        headers
     }
-    // All that the operation needs, at once.
-    let challenge = Challenge::new().scope(scopes.iter().copied());
-    let (challenge, message) = if principal.is_none() {
-        (challenge, format!("{name} needs a signed-in caller"))
-    } else {
-        let message = format!("{name} needs the scopes {}", scopes.join(" "));
-        (challenge.error(ChallengeError::InsufficientScope, message.as_str()), message)
-    };
-    let refusal = Refusal::new(challenge.status(), Code::InvalidRequest, message).with_id(Some(id));
-    Some(Reply::Challenge { body: refusal.to_json(), challenge })
-}
-
-/// What proved the caller's identity is not for handlers: a token passed on is a token leaked.
-fn without_credentials(mut headers: HeaderMap) -> HeaderMap {
-    for name in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION] {
-        headers.remove(name);
-    }
-    headers
 }

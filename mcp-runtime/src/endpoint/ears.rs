@@ -7,13 +7,15 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 use mcp_auth::Principal;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::legacy::session_not_found;
-use super::listen::{Ears, Listening, MOST_SUBSCRIPTIONS, Place, end_of_credential};
+use super::listen::{Ears, Listening, MOST_SUBSCRIPTIONS, Place};
+use super::watch::Watch;
 use super::{Endpoint, Legacy, busy, internal};
 use crate::notify::{Interests, Listener};
 use crate::protocol::legacy::no_session;
@@ -73,8 +75,8 @@ pub(crate) struct Resumed {
     pub(crate) missed: Option<EventId>,
     /// What it hears from now on; nothing on the stream of a call.
     pub(crate) listening: Option<Listening>,
-    /// When the credential that opened it ends, or its session.
-    pub(crate) until: Option<Instant>,
+    /// For how long it may.
+    pub(crate) watch: Arc<Watch>,
     /// Held for as long as the stream is open.
     pub(crate) open: Arc<OpenStream>,
 }
@@ -298,12 +300,12 @@ impl Endpoint {
     }
 
     /// A GET: the stream of a session, or what its client missed of another.
-    pub(crate) fn open_stream(self: &Arc<Self>, headers: &HeaderMap, principal: Option<&Principal>) -> Result<Resumed, Refusal> {
-        let session = self.session_of(headers, principal)?.ok_or_else(no_session)?;
+    pub(crate) fn open_stream(self: &Arc<Self>, head: &Parts, principal: Option<&Principal>) -> Result<Resumed, Refusal> {
+        let session = self.session_of(&head.headers, principal)?.ok_or_else(no_session)?;
         if self.shutdown.is_cancelled() {
             return Err(internal("The server is stopping"));
         }
-        let missed = match last_event_id(headers)? {
+        let missed = match last_event_id(&head.headers)? {
             Some(text) => {
                 let unknown = || Refusal::bad(Code::InvalidRequest, "Last-Event-ID names no event of this server");
                 Some(EventId::parse(text).ok_or_else(unknown)?)
@@ -312,7 +314,7 @@ impl Endpoint {
         };
         let open = Arc::new(OpenStream::default());
         let of_session = Instant::now().checked_add(session.left());
-        let until = [end_of_credential(principal), of_session].into_iter().flatten().min();
+        let watch = Arc::new(Watch::over(self, head.clone(), principal, of_session));
         let listening = if missed.as_ref().is_none_or(EventId::is_of_listener) {
             Some(Listening {
                 listener: self.ear(&session, principal, Some(&open))?,
@@ -320,7 +322,7 @@ impl Endpoint {
                 id: None,
                 acknowledgement: None,
                 principal: principal.cloned(),
-                until,
+                watch: Arc::clone(&watch),
                 registration: None,
                 _place: None,
             })
@@ -328,7 +330,7 @@ impl Endpoint {
             open.has(self.ears.take(principal, self.bounds.max_streams).ok_or_else(busy)?);
             None
         };
-        Ok(Resumed { endpoint: Arc::clone(self), session, missed, listening, until, open })
+        Ok(Resumed { endpoint: Arc::clone(self), session, missed, listening, watch, open })
     }
 
     /// Does what this event belongs to exist? One whose stream is gone can not be gone on with.

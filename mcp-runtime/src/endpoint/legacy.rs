@@ -8,6 +8,7 @@ use mcp_auth::Principal;
 use super::carrier::{Carrier, Head};
 use super::in_flight::Scope;
 use super::listen::MOST_SUBSCRIPTIONS;
+use super::watch::Watch;
 use super::{Endpoint, Listening, Reply, Terms, busy, internal, ok};
 use crate::call::{Capabilities, LogLevel};
 use crate::notify::{Interests, Listener};
@@ -123,7 +124,7 @@ impl Endpoint {
             endpoint: Arc::clone(self),
             id: None,
             acknowledgement: None,
-            until: None,
+            watch: Arc::new(Watch::of(head.principal.as_ref())),
             principal: head.principal.clone(),
             registration: None,
             _place: Some(place),

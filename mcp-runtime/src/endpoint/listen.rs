@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
 
 use mcp_auth::Principal;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use super::in_flight::Registration;
+use super::watch::Watch;
 use super::{Endpoint, busy};
 use crate::catalog::Entry as _;
 use crate::notify::{Heard, Interests, Listener, MOST_ASKED_BYTES};
@@ -71,8 +71,8 @@ pub(crate) struct Listening {
     pub(super) acknowledgement: Option<Vec<u8>>,
     /// Who listens.
     pub(super) principal: Option<Principal>,
-    /// When the credential that opened it ends.
-    pub(super) until: Option<Instant>,
+    /// For how long it may.
+    pub(super) watch: Arc<Watch>,
     /// Where its client may cancel it by a message.
     pub(super) registration: Option<Registration>,
     /// The stream of a session has its place where the next one finds it.
@@ -109,7 +109,6 @@ impl Listening {
 
     /// What there is to tell, or the end.
     async fn hear(&self) -> Result<Heard, Word> {
-        let expired = sleep_until(self.until);
         let registration = self.registration.as_ref();
         let cancelled = async {
             match registration {
@@ -121,7 +120,7 @@ impl Listening {
             biased;
             () = cancelled => Err(Word::End(None)),
             // A client whose credential has ended may no longer hear anything.
-            () = expired => {
+            () = self.watch.ended() => {
                 tracing::debug!(target: "mcp_runtime::server", "a stream ends with its credential");
                 Err(self.end())
             }
@@ -141,17 +140,11 @@ impl Listening {
 }
 
 /// For ever, where there is no such time.
-pub(crate) async fn sleep_until(until: Option<Instant>) {
+pub(super) async fn sleep_until(until: Option<Instant>) {
     match until {
         Some(until) => tokio::time::sleep_until(until).await,
         None => std::future::pending().await,
     }
-}
-
-/// When this caller's credential ends, on the clock of timers.
-pub(super) fn end_of_credential(principal: Option<&Principal>) -> Option<Instant> {
-    let left = principal?.expires_at()?.duration_since(SystemTime::now()).unwrap_or_default();
-    Instant::now().checked_add(left)
 }
 
 impl Endpoint {
@@ -161,6 +154,7 @@ impl Endpoint {
         id: Arc<str>,
         filter: Filter,
         principal: Option<Principal>,
+        watch: Watch,
         registration: Option<Registration>,
     ) -> Result<Listening, Refusal> {
         let principal = principal.as_ref();
@@ -202,7 +196,7 @@ impl Endpoint {
             acknowledgement: Some(protocol::acknowledged(&id, &Value::Object(honoured))),
             listener,
             id: Some(id),
-            until: end_of_credential(principal),
+            watch: Arc::new(watch),
             principal: principal.cloned(),
             registration,
             _place: Some(place),

@@ -16,9 +16,11 @@ mod strings;
 mod task_worker;
 mod tasks;
 mod unattended;
+mod watch;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::StatusCode;
 use mcp_auth::{Auth, Challenge};
 use tokio::sync::{Semaphore, SemaphorePermit, TryAcquireError};
@@ -34,7 +36,8 @@ pub(crate) use ears::{Resumed, SessionEars};
 use in_flight::{InFlight, Scope};
 pub(crate) use later::{Later, Opening};
 use listen::Ears;
-pub(crate) use listen::{Listening, Word, sleep_until};
+use listen::sleep_until;
+pub(crate) use listen::{Listening, Word};
 pub(crate) use origins::{Origins, PublicUrl};
 pub(crate) use rounds::Rounds;
 pub(crate) use tasks::Tasks;
@@ -84,7 +87,24 @@ pub(crate) struct Endpoint {
 pub(crate) struct Access {
     pub(crate) origins: Origins,
     pub(crate) auth: Option<Auth>,
+    pub(crate) metadata: Option<Metadata>,
     pub(crate) allow_anonymous: bool,
+}
+
+/// Who issues tokens for this server, as clients discover it.
+#[derive(Debug)]
+pub(crate) struct Metadata {
+    /// Where it is on the server's origin.
+    pub(crate) path: String,
+    pub(crate) body: Bytes,
+}
+
+impl Metadata {
+    /// `None` where nobody issues tokens.
+    pub(crate) fn of(auth: &Auth) -> Option<Self> {
+        let (resource, document) = (auth.resource()?, auth.metadata()?);
+        Some(Self { path: resource.metadata_path(), body: serde_json::Value::from(document).to_string().into() })
+    }
 }
 
 /// What a transport has to send.

@@ -4,12 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
+use mcp_auth::Auth;
 use serde_json::{Map, Value, json};
 
 use super::{Handle, LegacyClients, Server};
 use crate::call::Limits;
 use crate::catalog::{Catalog, Live, Offered, Paging, Prompt, Resource, Surroundings, Tool};
-use crate::endpoint::{Access, Endpoint, Origins, Parts, PublicUrl, Rounds, SessionEars, Tasks};
+use crate::endpoint::{Access, Endpoint, Metadata, Origins, Parts, PublicUrl, Rounds, SessionEars, Tasks};
 use crate::error::{Error, Problem, Result};
 use crate::extension::Extensions;
 use crate::notify::Notifier;
@@ -61,7 +62,8 @@ impl Server {
 
     pub(crate) fn build_for(self, reach: Reach) -> Result<Built> {
         let mut problems = Vec::new();
-        let origins = self.check_access(reach, &mut problems);
+        let auth = self.guard();
+        let origins = self.check_access(reach, auth.as_ref(), &mut problems);
         self.check_bounds(&mut problems);
         let offered = self.chosen(&mut problems);
         self.extensions().check(&mut problems);
@@ -98,7 +100,8 @@ impl Server {
         if catalog.is_empty() {
             tracing::warn!(target: "mcp_runtime::server", "the server has no tools: a crate whose `#[tool]` functions nothing names is not linked; write `use that_crate as _;`");
         }
-        let access = Access { origins, auth: self.auth.clone(), allow_anonymous: self.auth.is_none() || self.allow_anonymous };
+        let metadata = auth.as_ref().and_then(Metadata::of);
+        let access = Access { origins, metadata, allow_anonymous: auth.is_none() || self.allow_anonymous, auth };
         let offer = Offer {
             tools: !catalog.tools.is_empty() || self.list_changes,
             prompts: !catalog.prompts.is_empty() || self.list_changes,
@@ -138,8 +141,15 @@ impl Server {
         Extensions::new(self.extensions.clone())
     }
 
+    /// The chain, told what it protects.
+    fn guard(&self) -> Option<Auth> {
+        let auth = self.auth.clone()?;
+        let Some(resource) = self.public_url.as_deref().and_then(mcp_auth::Resource::new) else { return Some(auth) };
+        Some(auth.protecting(resource.origins(&self.origins)))
+    }
+
     /// Who could call, and under which names.
-    fn check_access(&self, reach: Reach, problems: &mut Vec<Problem>) -> Origins {
+    fn check_access(&self, reach: Reach, auth: Option<&Auth>, problems: &mut Vec<Problem>) -> Origins {
         let public = match self.public_url.as_deref().map(PublicUrl::parse).transpose() {
             Ok(public) => public,
             Err(problem) => {
@@ -160,7 +170,7 @@ impl Server {
             origins.add_public(public);
         }
         problems.extend(check_path(&self.path).err());
-        if let Some(auth) = &self.auth {
+        if let Some(auth) = auth {
             problems.extend(auth.problems().into_iter().map(Problem::Auth));
         }
         if let Some(address) = far

@@ -235,7 +235,7 @@ impl Bound {
                 () = built.endpoint.shutdown.cancelled() => break,
                 () = &mut interrupted => break,
             };
-            let stream = tokio::select! {
+            let (stream, peer) = tokio::select! {
                 accepted = accept(&listener) => accepted,
                 () = built.endpoint.shutdown.cancelled() => break,
                 () = &mut interrupted => break,
@@ -244,7 +244,7 @@ impl Bound {
             let shutdown = built.endpoint.shutdown.clone();
             connections.spawn(async move {
                 let _place = place;
-                let service = service_fn(|request| transport::http::serve_alone(Arc::clone(&endpoint), request));
+                let service = service_fn(|request| transport::http::serve_alone(Arc::clone(&endpoint), peer, request));
                 let connection = http1::Builder::new()
                     .timer(TokioTimer::new())
                     .header_read_timeout(bounds.client_timeout)
@@ -293,15 +293,15 @@ impl Bound {
 }
 
 /// The next connection. A failing `accept` (too many open files) must not end the server, nor make it spin.
-async fn accept(listener: &TcpListener) -> TcpStream {
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 // Answers are small and written at once; waiting to fill a packet only delays them.
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(target: "mcp_runtime::server", %error, "TCP_NODELAY");
                 }
-                return stream;
+                return (stream, peer);
             }
             Err(error) => {
                 tracing::error!(target: "mcp_runtime::server", %error, "cannot accept a connection");

@@ -7,22 +7,25 @@
 
 use std::convert::Infallible;
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Poll;
 
-use ::http::header::{ACCEPT, ALLOW, CONTENT_TYPE, HOST, ORIGIN, WWW_AUTHENTICATE};
+use ::http::header::{ACCEPT, ALLOW, CONTENT_TYPE, HOST, ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE};
 use ::http::request::Parts;
 use ::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use axum::routing::any;
 use bytes::{Bytes, BytesMut};
 use http_body::Body as HttpBody;
 use http_body_util::BodyExt as _;
-use mcp_auth::{Challenge, Decision, Principal};
+use mcp_auth::{Auth, Challenge, Decision, Peer, Principal, Rejection, RejectionKind};
+use serde_json::json as object;
 
 use super::body::ReplyBody;
 use super::cors;
+use super::metadata;
 use super::sse::EventStream;
 use crate::endpoint::{Call, Carrier, Endpoint, Head, Reply, Said};
 use crate::protocol::{Code, Refusal};
@@ -31,18 +34,46 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// The endpoint as a router, for applications to merge.
 pub(crate) fn router<S: Clone + Send + Sync + 'static>(endpoint: &Arc<Endpoint>) -> Router<S> {
-    async fn merged(State(endpoint): State<Arc<Endpoint>>, request: Request<axum::body::Body>) -> Response<axum::body::Body> {
+    async fn merged(State(endpoint): State<Arc<Endpoint>>, mut request: Request<axum::body::Body>) -> Response<axum::body::Body> {
+        if let Some(ConnectInfo(address)) = request.extensions().get::<ConnectInfo<SocketAddr>>().copied() {
+            tell_peer(&endpoint, &mut request, address);
+        }
         serve(&endpoint, request).await.map(axum::body::Body::new)
     }
-    Router::new().route(&endpoint.path, any(merged)).with_state(Arc::clone(endpoint))
+    async fn described(State(endpoint): State<Arc<Endpoint>>, method: Method) -> Response<axum::body::Body> {
+        let described = endpoint.access.metadata.as_ref().map(|document| metadata::answer(document, &method));
+        described.unwrap_or_else(|| empty(StatusCode::NOT_FOUND)).map(axum::body::Body::new)
+    }
+    let router = Router::new().route(&endpoint.path, any(merged));
+    let router = match &endpoint.access.metadata {
+        Some(document) => router.route(&document.path, any(described)),
+        None => router,
+    };
+    router.with_state(Arc::clone(endpoint))
 }
 
 /// The endpoint alone on a connection: what [`router`] does, without routing and boxes.
 pub(crate) async fn serve_alone<B: HttpBody<Data = Bytes> + Send + Unpin>(
     endpoint: Arc<Endpoint>,
-    request: Request<B>,
+    peer: SocketAddr,
+    mut request: Request<B>,
 ) -> Result<Response<ReplyBody>, Infallible> {
-    Ok(if request.uri().path() == endpoint.path { serve(&endpoint, request).await } else { empty(StatusCode::NOT_FOUND) })
+    let path = request.uri().path();
+    if path == endpoint.path {
+        tell_peer(&endpoint, &mut request, peer);
+        return Ok(serve(&endpoint, request).await);
+    }
+    Ok(match &endpoint.access.metadata {
+        Some(document) if path == document.path || path == metadata::ROOT => metadata::answer(document, request.method()),
+        _ => empty(StatusCode::NOT_FOUND),
+    })
+}
+
+/// Authenticators may ask who is at the other end.
+fn tell_peer<B>(endpoint: &Endpoint, request: &mut Request<B>, address: SocketAddr) {
+    if endpoint.access.auth.is_some() {
+        request.extensions_mut().insert(Peer(address));
+    }
 }
 
 async fn serve<B: HttpBody<Data = Bytes> + Send + Unpin>(endpoint: &Arc<Endpoint>, request: Request<B>) -> Response<ReplyBody> {
@@ -126,7 +157,7 @@ async fn listen(endpoint: &Arc<Endpoint>, parts: &Parts) -> Result<Response<Repl
         return Err(plain(StatusCode::NOT_ACCEPTABLE, "A GET is answered with events: Accept must list text/event-stream"));
     }
     let refused = |refusal: Refusal| json(refusal.status, refusal.to_json());
-    let resumed = endpoint.open_stream(&parts.headers, principal.as_ref()).map_err(refused)?;
+    let resumed = endpoint.open_stream(parts, principal.as_ref()).map_err(refused)?;
     endpoint.knows_stream(&resumed).await.map_err(refused)?;
     Ok(EventStream::resume(resumed).into_response())
 }
@@ -181,17 +212,39 @@ fn check_origin(endpoint: &Endpoint, parts: &Parts) -> Result<(), Response<Reply
 
 async fn authenticate(endpoint: &Endpoint, parts: &Parts) -> Result<Option<Principal>, Response<ReplyBody>> {
     let Some(auth) = &endpoint.access.auth else { return Ok(None) };
-    let challenge = match auth.decide(parts).await {
-        Decision::Accepted(principal) => return Ok(Some(principal)),
-        Decision::Anonymous if endpoint.access.allow_anonymous => return Ok(None),
-        Decision::Anonymous => Challenge::new(),
+    match auth.decide(parts).await {
+        Decision::Accepted(principal) => Ok(Some(principal)),
+        Decision::Anonymous if endpoint.access.allow_anonymous => Ok(None),
+        Decision::Anonymous => Err(challenged(&auth.challenge(None), br#"{"error":"unauthorized"}"#.to_vec())),
         Decision::Rejected(rejection) => {
-            tracing::info!(target: "mcp_runtime::auth", reason = rejection.log(), "credential rejected");
-            Challenge::rejected(&rejection)
+            tracing::info!(target: "mcp_runtime::auth", %rejection, "request turned down");
+            Err(turned_down(auth, &rejection))
         }
+    }
+}
+
+fn turned_down(auth: &Auth, rejection: &Rejection) -> Response<ReplyBody> {
+    let error = match rejection.kind() {
+        RejectionKind::InvalidRequest => "invalid_request",
+        RejectionKind::InvalidToken => {
+            return challenged(&auth.challenge(Some(rejection)), br#"{"error":"unauthorized"}"#.to_vec());
+        }
+        RejectionKind::InsufficientScope => "insufficient_scope",
+        RejectionKind::CrossSite => "forbidden",
+        RejectionKind::UnsupportedMediaType => "unsupported_media_type",
+        RejectionKind::TooManyAttempts => "too_many_requests",
+        _ => "temporarily_unavailable",
     };
-    let error = if challenge.status() == StatusCode::BAD_REQUEST { "invalid_request" } else { "unauthorized" };
-    Err(challenged(&challenge, format!(r#"{{"error":"{error}"}}"#).into_bytes()))
+    let body = object!({ "error": error, "error_description": rejection.message() }).to_string().into_bytes();
+    let status = rejection.kind().status();
+    if matches!(rejection.kind(), RejectionKind::InvalidRequest | RejectionKind::InsufficientScope) {
+        return challenged(&auth.challenge(Some(rejection)), body);
+    }
+    let mut response = json(status, body);
+    if let Some(after) = rejection.retry_after() {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));
+    }
+    response
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

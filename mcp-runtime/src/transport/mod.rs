@@ -3,6 +3,7 @@
 mod body;
 mod cors;
 pub(crate) mod http;
+mod metadata;
 mod sse;
 pub(crate) mod stdio;
 pub(crate) mod write_limit;

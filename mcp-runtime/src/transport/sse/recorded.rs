@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::queue::Queue;
-use crate::endpoint::{Call, Resumed, Said, Word, sleep_until};
+use crate::endpoint::{Call, Resumed, Said, Word};
 use crate::protocol::Era;
 use crate::streams::{LOOK, Recorder};
 
@@ -58,7 +58,7 @@ async fn keep(recorder: &mut Recorder, json: &[u8], can_be_dropped: bool) -> (St
 
 /// Sends what a client missed, then what comes.
 pub(super) async fn resume(resumed: Resumed, queue: Arc<Queue>) {
-    let Resumed { endpoint, session, missed, listening, until, open } = resumed;
+    let Resumed { endpoint, session, missed, listening, watch, open } = resumed;
     let streams = endpoint.streams();
     if let Some(mut id) = missed {
         loop {
@@ -73,7 +73,7 @@ pub(super) async fn resume(resumed: Resumed, queue: Arc<Queue>) {
                     // Whoever does not read keeps neither a place that another took, nor a right that is over.
                     biased;
                     () = open.replaced() => return queue.end(),
-                    () = sleep_until(until) => return queue.end(),
+                    () = watch.ended() => return queue.end(),
                     () = queue.room() => {}
                 }
                 id.number = stored.number;
@@ -87,7 +87,7 @@ pub(super) async fn resume(resumed: Resumed, queue: Arc<Queue>) {
                 _ = rung => {}
                 // A call that goes on here still ends, and with it its stream.
                 () = endpoint.shutdown.cancelled(), if !writes_here => break,
-                () = sleep_until(until) => break,
+                () = watch.ended() => break,
             }
         }
     }

@@ -1,0 +1,304 @@
+//! The chain: which credential of a request counts, whose it is, and what becomes of the request.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use http::HeaderName;
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+
+use crate::authenticate::{Authenticate, Judge, Place, Presented, Verdict};
+use crate::bearer::{Authorization, authorization, is_jwt};
+use crate::cookie::{check, cookie};
+use crate::{Challenge, Principal, Rejection, Resource, is_scope_token};
+
+/// What the whole chain says.
+#[derive(Clone, Debug)]
+pub enum Decision {
+    /// No credential came with the request.
+    Anonymous,
+    /// A credential holds.
+    Accepted(Principal),
+    /// The request is turned down.
+    Rejected(Rejection),
+}
+
+/// Who may come in: authenticators, and what all callers need.
+///
+/// One credential counts. What a client sends on purpose (`Authorization`, or an authenticator's own header) goes before what
+/// browsers send by themselves: cookies are not even read beside it. Two of them in one request, or one header twice, are
+/// refused, since somebody between might read the other. A credential that is there and wrong ends the request; it never falls
+/// through to the next authenticator, and never becomes an anonymous call. Nothing is read from the URL or the body.
+#[derive(Clone)]
+pub struct Auth {
+    links: Vec<Link>,
+    scopes: Vec<Box<str>>,
+    resource: Option<Resource>,
+    clock: fn() -> SystemTime,
+}
+
+#[derive(Clone)]
+struct Link {
+    places: Vec<Place>,
+    authenticator: Arc<dyn Authenticate>,
+}
+
+impl Link {
+    fn is_at(&self, wanted: &Place) -> bool {
+        self.places.contains(wanted)
+    }
+}
+
+impl Default for Auth {
+    fn default() -> Self {
+        Self { links: Vec::new(), scopes: Vec::new(), resource: None, clock: SystemTime::now }
+    }
+}
+
+impl Auth {
+    /// An empty chain. It must be given at least one authenticator before it is used.
+    #[must_use]
+    pub fn chain() -> Self {
+        Self::default()
+    }
+
+    /// Appends an authenticator.
+    #[must_use]
+    pub fn with(mut self, authenticator: impl Authenticate) -> Self {
+        self.links.push(Link { places: authenticator.places(), authenticator: Arc::new(authenticator) });
+        self
+    }
+
+    /// Appends a function that judges the credentials of one place: `auth.with_fn(Place::AnyBearer, |token| async move { .. })`.
+    #[must_use]
+    pub fn with_fn<F, R>(self, place: Place, judge: F) -> Self
+    where
+        F: Fn(String) -> R + Send + Sync + 'static,
+        R: Future<Output = Verdict> + Send + 'static,
+    {
+        self.with(Judge { place, judge })
+    }
+
+    /// The scopes that every caller needs, whatever it calls.
+    #[must_use]
+    pub fn scopes<S: Into<Box<str>>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
+        self.scopes.extend(scopes.into_iter().map(Into::into));
+        self
+    }
+
+    /// What is protected. `mcp-runtime` says it, from the server's public URL.
+    #[must_use]
+    pub fn protecting(self, resource: Resource) -> Self {
+        Self { resource: Some(resource), ..self }
+    }
+
+    /// Another clock, for tests of credentials that end.
+    #[must_use]
+    pub fn clock(self, clock: fn() -> SystemTime) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// What is wrong with the configuration, over all authenticators.
+    #[must_use]
+    pub fn problems(&self) -> Vec<String> {
+        if self.links.is_empty() {
+            return vec!["the authentication chain is empty, so it would accept nobody: add one with `.with(..)`".to_owned()];
+        }
+        let mut problems: Vec<_> =
+            self.links.iter().flat_map(|link| link.authenticator.problems(self.resource.as_ref())).collect();
+        let bearer = |link: &&Link| link.is_at(&Place::Bearer) || link.is_at(&Place::AnyBearer);
+        if let Some(first) = self.links.iter().filter(bearer).position(|link| link.is_at(&Place::AnyBearer))
+            && first + 1 < self.links.iter().filter(bearer).count()
+        {
+            problems.push(
+                "an authenticator of all bearer tokens stands before another that reads bearer tokens, which would never be asked: put it last, and have but one"
+                    .to_owned(),
+            );
+        }
+        for (at, link) in self.links.iter().enumerate() {
+            let taken = |place: &&Place| {
+                let own = matches!(place, Place::Header(_) | Place::Cookie(_) | Place::Scheme(_));
+                own && self.links[..at].iter().any(|earlier| earlier.is_at(place))
+            };
+            problems.extend(link.places.iter().filter(taken).map(|place| match place {
+                Place::Header(name) => format!("two authenticators read the header `{name}`: the second would never be asked"),
+                Place::Scheme(scheme) => {
+                    format!("two authenticators read the scheme `{scheme}`: the second would never be asked")
+                }
+                _ => "two authenticators read one cookie: the second would never be asked".to_owned(),
+            }));
+        }
+        let cookies = self.links.iter().any(|link| link.places.iter().any(|place| matches!(place, Place::Cookie(_))));
+        if cookies && self.resource.is_none() {
+            problems.push("a session counts only for pages of this site, which is not known: set the public URL".to_owned());
+        }
+        let wrong = self.scopes.iter().filter(|scope| !is_scope_token(scope));
+        problems.extend(wrong.map(|scope| format!("`{scope}` is no scope: one word, without quotes and backslashes")));
+        problems
+    }
+
+    /// The authorization servers whose tokens are accepted, by issuer.
+    #[must_use]
+    pub fn issuers(&self) -> Vec<String> {
+        let mut issuers: Vec<_> = self.links.iter().flat_map(|link| link.authenticator.issuers()).collect();
+        let mut seen = Vec::new();
+        issuers.retain(|issuer| {
+            !seen.contains(issuer) && {
+                seen.push(issuer.clone());
+                true
+            }
+        });
+        issuers
+    }
+
+    /// The scopes that every caller needs.
+    pub fn required_scopes(&self) -> impl Iterator<Item = &str> {
+        self.scopes.iter().map(AsRef::as_ref)
+    }
+
+    /// What is protected.
+    #[must_use]
+    pub fn resource(&self) -> Option<&Resource> {
+        self.resource.as_ref()
+    }
+
+    /// The headers that carry credentials, beside `Authorization` and `Cookie`: not for handlers to see.
+    pub fn headers(&self) -> impl Iterator<Item = &HeaderName> {
+        self.links.iter().flat_map(|link| &link.places).filter_map(|place| match place {
+            Place::Header(name) => Some(name),
+            _ => None,
+        })
+    }
+
+    /// Decides who sends this request.
+    pub async fn decide(&self, head: &Parts) -> Decision {
+        let now = (self.clock)();
+        let principal = match self.credential(head, now).await {
+            Ok(Some(principal)) => principal,
+            Ok(None) => return Decision::Anonymous,
+            Err(rejection) => return Decision::Rejected(rejection),
+        };
+        if principal.expires_at().is_some_and(|end| end <= now) {
+            return Decision::Rejected(Rejection::invalid_token("expired").detail(principal.subject()));
+        }
+        if self.scopes.iter().any(|scope| !principal.granted().grants(scope)) {
+            return Decision::Rejected(Rejection::insufficient_scope().detail(principal.subject()));
+        }
+        Decision::Accepted(principal)
+    }
+
+    /// The challenge of an answer that turns a request down: with `None`, one without a credential.
+    #[must_use]
+    pub fn challenge(&self, rejection: Option<&Rejection>) -> Challenge {
+        let challenge = rejection.map_or_else(Challenge::new, Challenge::rejected).scope(self.required_scopes());
+        match &self.resource {
+            Some(resource) if !self.issuers().is_empty() => challenge.resource_metadata(resource.metadata_url()),
+            _ => challenge,
+        }
+    }
+
+    async fn credential(&self, head: &Parts, now: SystemTime) -> Result<Option<Principal>, Rejection> {
+        let present = |credential| Presented { credential, head, resource: self.resource.as_ref(), now };
+        let mut accepted = match self.explicit(head)? {
+            None => None,
+            Some((link, credential)) => match link.authenticator.authenticate(present(credential)).await {
+                Verdict::Accepted(principal) => Some(principal),
+                Verdict::Rejected(rejection) => return Err(rejection.of(credential)),
+                Verdict::NotMine => return Err(Rejection::invalid_token("nobodys").of(credential)),
+            },
+        };
+        for link in self.links.iter().filter(|link| link.is_at(&Place::Anywhere)) {
+            match link.authenticator.authenticate(present("")).await {
+                Verdict::NotMine => {}
+                Verdict::Rejected(rejection) => return Err(rejection),
+                Verdict::Accepted(_) if accepted.is_some() => {
+                    return Err(Rejection::invalid_request("more than one credential"));
+                }
+                Verdict::Accepted(principal) => accepted = Some(principal),
+            }
+        }
+        match accepted {
+            Some(principal) => Ok(Some(principal)),
+            None => self.session(head, &present).await,
+        }
+    }
+
+    /// The one credential that the client sent on purpose, and whose it is.
+    fn explicit<'a>(&'a self, head: &'a Parts) -> Result<Option<(&'a Link, &'a str)>, Rejection> {
+        let mut found = None;
+        let mut add = |link: Option<&'a Link>, credential: &'a str| match found.replace((link, credential)) {
+            None => Ok(()),
+            Some(_) => Err(Rejection::invalid_request("more than one credential")),
+        };
+        if head.headers.contains_key(AUTHORIZATION) {
+            match authorization(head)? {
+                Authorization::Bearer(token) => add(self.owner(token), token)?,
+                Authorization::Other(scheme, credential) => add(self.of_scheme(scheme), credential)?,
+            }
+        }
+        for link in &self.links {
+            for place in &link.places {
+                let Place::Header(name) = place else { continue };
+                let mut values = head.headers.get_all(name).iter();
+                let Some(value) = values.next() else { continue };
+                if values.next().is_some() {
+                    return Err(Rejection::invalid_request("a header with a credential is given twice"));
+                }
+                let credential = value.to_str().map_err(|_| Rejection::invalid_request("malformed credential"))?;
+                add(Some(link), credential)?;
+            }
+        }
+        match found {
+            None => Ok(None),
+            Some((Some(link), credential)) => Ok(Some((link, credential))),
+            // What nobody knows is wrong, not absent.
+            Some((None, credential)) => Err(Rejection::invalid_token("nobodys").of(credential)),
+        }
+    }
+
+    /// Whose a bearer token is, told without asking anybody who would have to try it.
+    fn owner(&self, token: &str) -> Option<&Link> {
+        let owner = self.links.iter().find(|link| link.is_at(&Place::Bearer) && link.authenticator.owns(token));
+        owner.or_else(|| self.links.iter().find(|link| link.is_at(&Place::AnyBearer)).filter(|_| !is_jwt(token)))
+    }
+
+    fn of_scheme(&self, scheme: &str) -> Option<&Link> {
+        let is_it = |place: &Place| matches!(place, Place::Scheme(known) if known.eq_ignore_ascii_case(scheme));
+        self.links.iter().find(|link| link.places.iter().any(is_it))
+    }
+
+    /// What a browser sends by itself.
+    async fn session<'a>(
+        &self,
+        head: &'a Parts,
+        present: &impl Fn(&'a str) -> Presented<'a>,
+    ) -> Result<Option<Principal>, Rejection> {
+        for link in &self.links {
+            for place in &link.places {
+                let Place::Cookie(name) = place else { continue };
+                let Some(credential) = cookie(&head.headers, name)? else { continue };
+                check(head, self.resource.as_ref())?;
+                match link.authenticator.authenticate(present(credential)).await {
+                    Verdict::NotMine => {}
+                    Verdict::Accepted(principal) => return Ok(Some(principal)),
+                    Verdict::Rejected(rejection) => return Err(rejection.of(credential)),
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl fmt::Debug for Auth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Auth")
+            .field("authenticators", &self.links.len())
+            .field("scopes", &self.scopes)
+            .field("resource", &self.resource)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

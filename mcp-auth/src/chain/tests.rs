@@ -1,0 +1,222 @@
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use http::Request;
+
+use super::*;
+use crate::{AuthenticateFuture, RejectionKind, StaticTokens};
+
+const ALICE: &str = "alice-0123456789abcdef";
+
+/// A scripted authenticator: accepts credentials that end with `!`, as the name before it.
+struct Scripted {
+    place: Place,
+    prefix: &'static str,
+}
+
+fn at(place: Place) -> Scripted {
+    Scripted { place, prefix: "" }
+}
+
+impl Authenticate for Scripted {
+    fn places(&self) -> Vec<Place> {
+        vec![self.place.clone()]
+    }
+
+    fn owns(&self, token: &str) -> bool {
+        token.starts_with(self.prefix)
+    }
+
+    fn authenticate<'a>(&'a self, presented: Presented<'a>) -> AuthenticateFuture<'a> {
+        let verdict = match presented.credential().strip_suffix('~') {
+            Some(name) => Verdict::Accepted(Principal::user(name)),
+            None if presented.credential() == "nobody" => Verdict::NotMine,
+            None if presented.credential() == "silent" => {
+                Verdict::Rejected(Rejection::unavailable("down", Duration::from_secs(3)))
+            }
+            None => Verdict::Rejected(Rejection::invalid_token("scripted").detail("it does not end right")),
+        };
+        Box::pin(std::future::ready(verdict))
+    }
+}
+
+fn header(name: &'static str) -> Place {
+    Place::Header(HeaderName::from_static(name))
+}
+
+/// What the chain says of a POST with these headers: a name, `-` for nobody, or the status and reason of a rejection.
+fn told(auth: &Auth, headers: &[(&'static str, &str)]) -> String {
+    let mut request = Request::post("https://a.example/mcp?access_token=alice~&x-key=alice~").body(()).expect("a request");
+    for (name, value) in headers {
+        request.headers_mut().append(*name, value.parse().expect("a value"));
+    }
+    let (head, ()) = request.into_parts();
+    let decided = match pin!(auth.decide(&head)).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(decided) => decided,
+        Poll::Pending => panic!("nothing waits here"),
+    };
+    match decided {
+        Decision::Anonymous => "-".to_owned(),
+        Decision::Accepted(principal) => principal.subject().to_owned(),
+        Decision::Rejected(rejection) => format!("{} {}", rejection.kind().status().as_u16(), rejection.reason()),
+    }
+}
+
+fn everything() -> Auth {
+    Auth::chain()
+        .with(StaticTokens::new().token(ALICE, Principal::user("alice")))
+        .with(Scripted { place: Place::Bearer, prefix: "acme_" })
+        .with(at(Place::AnyBearer))
+        .with(at(header("x-key")))
+        .with(at(Place::Cookie("sessionid".into())))
+        .protecting(Resource::new("https://a.example/mcp").expect("a URL"))
+}
+
+const SAME: (&str, &str) = ("origin", "https://a.example");
+const JSON: (&str, &str) = ("content-type", "application/json");
+const COOKIE: (&str, &str) = ("cookie", "sessionid=carol~");
+
+#[test]
+fn a_bearer_token_is_shown_to_its_owner_alone() {
+    let auth = everything();
+    let bearer = |token: &str| told(&auth, &[("authorization", &format!("Bearer {token}"))]);
+    assert_eq!(bearer(ALICE), "alice");
+    assert_eq!(bearer("acme_bob~"), "acme_bob");
+    assert_eq!(bearer("acme_bob"), "401 scripted", "the owner's word is the last");
+    assert_eq!(bearer("carol~"), "carol", "nobody's own, so that of who takes all");
+    // A JWT whose issuer nobody knows is sent to nobody.
+    assert_eq!(bearer("eyJhbGciOiJub25lIn0.e30.x~"), "401 nobodys");
+    assert_eq!(bearer("silent"), "503 down");
+    assert_eq!(bearer("nobody"), "401 nobodys", "a token is somebody's or wrong");
+}
+
+#[test]
+fn one_explicit_credential_counts() {
+    let auth = everything();
+    assert_eq!(told(&auth, &[("x-key", "dan~")]), "dan");
+    assert_eq!(told(&auth, &[("x-key", "dan")]), "401 scripted");
+    assert_eq!(told(&auth, &[("x-key", "dan~"), ("x-key", "dan~")]), "400 a header with a credential is given twice");
+    assert_eq!(told(&auth, &[("x-key", "dan~"), ("authorization", "Bearer carol~")]), "400 more than one credential");
+    assert_eq!(told(&auth, &[("x-key", "dan~"), ("authorization", "Basic x")]), "400 more than one credential");
+    assert_eq!(
+        told(&auth, &[("authorization", "Bearer carol~"), ("authorization", "Bearer carol~")]),
+        "400 more than one Authorization header"
+    );
+}
+
+#[test]
+fn a_cookie_is_not_read_beside_an_explicit_credential() {
+    let auth = everything();
+    let with = |header| told(&auth, &[header, COOKIE, SAME, JSON]);
+    assert_eq!(told(&auth, &[COOKIE, SAME, JSON]), "carol");
+    assert_eq!(with(("authorization", "Bearer dan~")), "dan");
+    assert_eq!(with(("authorization", "Bearer dan")), "401 scripted");
+    assert_eq!(with(("authorization", "Basic dan~")), "401 nobodys");
+    assert_eq!(with(("x-key", "dan")), "401 scripted");
+    // Not even to find that it is there twice.
+    assert_eq!(told(&auth, &[("x-key", "dan~"), COOKIE, COOKIE]), "dan");
+}
+
+#[test]
+fn a_cookie_counts_for_pages_of_this_site() {
+    let auth = everything();
+    assert_eq!(told(&auth, &[COOKIE, ("origin", "https://evil.example"), JSON]), "403 cookie_of_a_foreign_origin");
+    assert_eq!(told(&auth, &[COOKIE, JSON]), "403 cookie_without_an_origin");
+    assert_eq!(told(&auth, &[COOKIE, SAME]), "415 cookie_without_json");
+    assert_eq!(told(&auth, &[("cookie", "sessionid=eve"), SAME, JSON]), "401 scripted");
+    assert_eq!(told(&auth, &[("cookie", "sessionid=nobody"), SAME, JSON]), "-", "nobody is logged in");
+    assert_eq!(told(&auth, &[COOKIE, COOKIE, SAME, JSON]), "400 the session cookie is given twice");
+}
+
+#[test]
+fn what_is_not_enabled_is_not_read() {
+    let auth = Auth::chain().with(at(Place::AnyBearer));
+    assert_eq!(told(&auth, &[]), "-", "nothing is read from the URL");
+    assert_eq!(told(&auth, &[("x-key", "dan~"), COOKIE]), "-");
+}
+
+#[test]
+fn a_function_looks_itself() {
+    let badge = |head: &Parts| {
+        let badge = head.headers.get("x-badge").and_then(|badge| badge.to_str().ok()).map(str::to_owned);
+        async move {
+            match badge.as_deref() {
+                None => Verdict::NotMine,
+                Some("gate") => Verdict::Accepted(Principal::user("gate")),
+                Some(_) => Verdict::Rejected(Rejection::invalid_token("badge")),
+            }
+        }
+    };
+    let auth = everything().with(badge);
+    assert_eq!(told(&auth, &[("x-badge", "gate")]), "gate");
+    assert_eq!(told(&auth, &[("x-badge", "gate"), COOKIE]), "gate");
+    assert_eq!(told(&auth, &[("x-badge", "x")]), "401 badge");
+    assert_eq!(told(&auth, &[("x-badge", "x"), ("authorization", "Bearer dan~")]), "401 badge");
+    assert_eq!(told(&auth, &[("x-badge", "gate"), ("authorization", "Bearer dan")]), "401 scripted");
+    assert_eq!(told(&auth, &[("x-badge", "gate"), ("authorization", "Bearer dan~")]), "400 more than one credential");
+    assert_eq!(told(&auth, &[("x-badge", "gate"), ("authorization", "Badge dan~")]), "401 nobodys");
+    let by_scheme = everything().with_fn(Place::Scheme("Badge".into()), |badge| async move {
+        if badge == "gate" { Verdict::Accepted(Principal::user("gate")) } else { Verdict::NotMine }
+    });
+    assert_eq!(told(&by_scheme, &[("authorization", "badge  gate")]), "gate");
+    assert_eq!(told(&by_scheme, &[("authorization", "badge x"), COOKIE, SAME, JSON]), "401 nobodys");
+}
+
+#[test]
+fn the_chain_s_own_scopes_are_needed_for_everything() {
+    let auth = Auth::chain()
+        .with(
+            StaticTokens::new()
+                .token(ALICE, Principal::user("alice").scopes(["mcp"]))
+                .token("bob-0123456789abcdef", Principal::user("bob").scopes(["mcp:read"])),
+        )
+        .scopes(["mcp:read", "mcp:call"]);
+    assert_eq!(told(&auth, &[("authorization", &format!("Bearer {ALICE}"))]), "alice");
+    assert_eq!(told(&auth, &[("authorization", "Bearer bob-0123456789abcdef")]), "403 insufficient_scope");
+    let challenge = auth.challenge(Some(&Rejection::insufficient_scope())).header_value();
+    assert!(
+        challenge
+            .to_str()
+            .is_ok_and(|text| text.contains(r#"error="insufficient_scope""#) && text.contains(r#"scope="mcp:read mcp:call""#))
+    );
+}
+
+#[test]
+fn an_expired_credential_is_over() {
+    let end = SystemTime::UNIX_EPOCH + Duration::from_secs(1000);
+    let tokens = StaticTokens::new().token(ALICE, Principal::user("alice").valid_until(end));
+    let auth = Auth::chain().with(tokens);
+    let token = [("authorization", &*format!("Bearer {ALICE}"))];
+    let before = auth.clone().clock(|| SystemTime::UNIX_EPOCH + Duration::from_secs(999));
+    let then = auth.clock(|| SystemTime::UNIX_EPOCH + Duration::from_secs(1000));
+    assert_eq!((told(&before, &token), told(&then, &token)), ("alice".to_owned(), "401 expired".to_owned()));
+}
+
+#[test]
+fn a_rejection_tells_the_log_which_and_the_client_nothing() {
+    let rejection = Rejection::invalid_token("expired").detail("since noon").of("a secret");
+    let checksum = sha256_of("a secret");
+    assert_eq!(rejection.to_string(), format!("expired: since noon (credential {checksum})"));
+    assert_eq!(rejection.message(), Rejection::invalid_token("unknown").message());
+    assert!(!format!("{rejection:?}").contains("a secret"));
+    assert_eq!(rejection.kind(), RejectionKind::InvalidToken);
+}
+
+fn sha256_of(text: &str) -> String {
+    crate::digest::sha256(text.as_bytes())[..4].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn who_would_never_be_asked_is_a_mistake() {
+    let problems = |auth: Auth| auth.problems().len();
+    assert_eq!(problems(everything()), 0);
+    assert_eq!(problems(Auth::chain()), 1, "empty");
+    assert_eq!(problems(everything().with(at(Place::AnyBearer))), 1, "a second that takes all");
+    assert_eq!(problems(everything().with(Scripted { place: Place::Bearer, prefix: "x" })), 1, "behind the one that takes all");
+    assert_eq!(problems(everything().with(at(header("x-key")))), 1);
+    assert_eq!(problems(everything().with(at(Place::Cookie("sessionid".into())))), 1);
+    assert_eq!(problems(everything().scopes(["two words"])), 1);
+    let nowhere = Auth::chain().with(at(Place::Cookie("sessionid".into())));
+    assert!(nowhere.problems()[0].contains("public URL"), "{:?}", nowhere.problems());
+}

@@ -1,0 +1,46 @@
+//! What authenticators ask of authorization servers.
+
+use std::fmt;
+use std::pin::Pin;
+
+use http::{Request, Response};
+
+/// What [`Fetch::fetch`] returns.
+pub type FetchFuture<'a> = Pin<Box<dyn Future<Output = Result<Response<Vec<u8>>, FetchError>> + Send + 'a>>;
+
+/// Sends one request and brings the whole answer: the network, or a test's own authority.
+///
+/// It follows no redirects, answers within seconds, and takes no answer that is longer than 1 MiB.
+pub trait Fetch: Send + Sync + 'static {
+    /// Sends the request; its URI is absolute.
+    fn fetch(&self, request: Request<Vec<u8>>, trust: Trust) -> FetchFuture<'_>;
+}
+
+/// Where a URL comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// The operator wrote it: it may be in a private network.
+    Configured,
+    /// A document named it: it must be public, and `https`.
+    Discovered,
+}
+
+/// No answer came. The text is for the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FetchError(Box<str>);
+
+impl FetchError {
+    /// With what went wrong; no credential.
+    #[must_use]
+    pub fn new(what: impl Into<Box<str>>) -> Self {
+        Self(what.into())
+    }
+}
+
+impl fmt::Display for FetchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for FetchError {}
