@@ -14,7 +14,7 @@ use super::{Endpoint, sleep_until};
 
 /// How often the credential of an open stream is judged anew. What was revoked is noticed within this time, and that for which
 /// authenticators remember their answers.
-const AGAIN: Duration = Duration::from_secs(20);
+const AGAIN: Duration = Duration::from_secs(10);
 
 /// What lets a stream stay open. Its end is noticed whether or not the stream is busy.
 #[derive(Debug, Default)]

@@ -1,0 +1,145 @@
+//! What clients find out about who issues tokens for a server (RFC 9728, MCP 2026-07-28, "Authorization").
+
+mod http_call;
+
+use http::Method;
+use http_call::{HttpCall, router, send};
+use mcp_runtime::auth::{Authenticate, AuthenticateFuture, Place, Presented, Resource, Verdict};
+use mcp_runtime::prelude::*;
+use serde_json::{Value, json};
+
+const DOCUMENT: &str = "https://mcp.example.com/.well-known/oauth-protected-resource/notes/mcp";
+
+/// Say something.
+#[tool(scopes("notes:write"))]
+fn write() -> &'static str {
+    "written"
+}
+
+/// Takes tokens of one authorization server: the name of who shows them.
+struct Issued;
+
+impl Authenticate for Issued {
+    fn places(&self) -> Vec<Place> {
+        vec![Place::AnyBearer]
+    }
+
+    fn authenticate<'a>(&'a self, presented: Presented<'a>) -> AuthenticateFuture<'a> {
+        assert!(presented.resource().is_some_and(|resource| resource.is_named_by("https://MCP.example.com/notes/mcp/")));
+        let principal = Principal::user(presented.credential()).scopes(["mcp", "notes:read"]);
+        Box::pin(std::future::ready(Verdict::Accepted(principal)))
+    }
+
+    fn problems(&self, resource: Option<&Resource>) -> Vec<String> {
+        if resource.is_some() { Vec::new() } else { vec!["no resource".to_owned()] }
+    }
+
+    fn issuers(&self) -> Vec<String> {
+        vec!["https://auth.example.com".to_owned()]
+    }
+}
+
+fn server() -> Server {
+    Server::new("notes", "0")
+        .only([write::tool()])
+        .path("/notes/mcp")
+        .public_url("https://mcp.example.com/notes/mcp")
+        .auth(Auth::chain().with(Issued).scopes(["mcp"]))
+}
+
+fn call() -> HttpCall {
+    HttpCall::tool("write", json!({})).uri("/notes/mcp").header("host", "mcp.example.com")
+}
+
+fn document(path: &str) -> HttpCall {
+    HttpCall::list().http_method(Method::GET).uri(path).header("host", "forged.example").header("origin", "https://app.example")
+}
+
+#[tokio::test]
+async fn the_document_is_where_its_resource_says() {
+    let router = router(server());
+    let path = "/.well-known/oauth-protected-resource/notes/mcp";
+    let found = send(&router, document(path).request()).await;
+    assert_eq!((found.status, found.header("content-type")), (200, Some("application/json")));
+    assert_eq!(found.header("access-control-allow-origin"), Some("*"), "any page may read it");
+    let expected = json!({
+        "resource": "https://mcp.example.com/notes/mcp",
+        "authorization_servers": ["https://auth.example.com"],
+        "bearer_methods_supported": ["header"],
+        "scopes_supported": ["mcp"],
+    });
+    assert_eq!(found.json(), expected, "nothing of it comes from the Host header");
+    let preflight = send(&router, document(path).http_method(Method::OPTIONS).request()).await;
+    assert_eq!((preflight.status, preflight.header("access-control-allow-headers")), (204, Some("*")));
+    assert_eq!(send(&router, document(path).http_method(Method::POST).request()).await.status, 405);
+    // A router does not know what else its origin has.
+    assert_eq!(send(&router, document("/.well-known/oauth-protected-resource").request()).await.status, 404);
+}
+
+#[tokio::test]
+async fn challenges_name_the_document_and_all_scopes() {
+    let router = router(server());
+    let nobody = send(&router, call().request()).await;
+    let challenge = format!(r#"Bearer scope="mcp", resource_metadata="{DOCUMENT}""#);
+    assert_eq!((nobody.status, nobody.header("www-authenticate")), (401, Some(&*challenge)));
+    let wrong = send(&router, call().header("authorization", "Basic x").request()).await;
+    assert_eq!(wrong.status, 401);
+    assert!(wrong.header("www-authenticate").is_some_and(|text| text.contains(DOCUMENT) && text.contains("invalid_token")));
+    let lacks = send(&router, call().token("ada").request()).await;
+    assert_eq!(lacks.status, 403);
+    let challenge = lacks.header("www-authenticate").expect("a challenge");
+    for part in [r#"error="insufficient_scope""#, r#"scope="mcp notes:write""#, DOCUMENT] {
+        assert!(challenge.contains(part), "{challenge}");
+    }
+}
+
+#[tokio::test]
+async fn who_lacks_what_all_need_gets_nowhere() {
+    let router = router(server().auth(Auth::chain().with(Issued).scopes(["mcp", "beta"])));
+    for call in [call(), HttpCall::list().uri("/notes/mcp").header("host", "mcp.example.com")] {
+        let lacks = send(&router, call.token("ada").request()).await;
+        assert_eq!((lacks.status, lacks.json()["error"].as_str()), (403, Some("insufficient_scope")));
+        assert!(lacks.header("www-authenticate").is_some_and(|text| text.contains(r#"scope="mcp beta""#)));
+    }
+}
+
+#[tokio::test]
+async fn without_an_issuer_there_is_no_document() {
+    let tokens = StaticTokens::new().token("ada-0123456789abcdef", Principal::user("ada"));
+    let router = router(server().auth(Auth::chain().with(tokens)));
+    let path = "/.well-known/oauth-protected-resource/notes/mcp";
+    assert_eq!(send(&router, document(path).request()).await.status, 404);
+    let nobody = send(&router, call().request()).await;
+    assert_eq!((nobody.status, nobody.header("www-authenticate")), (401, Some("Bearer")));
+}
+
+#[tokio::test]
+async fn what_an_authenticator_needs_is_said_at_the_start() {
+    let server = Server::new("notes", "0").only([write::tool()]).auth(Auth::chain().with(Issued));
+    let error = server.build().expect_err("no public URL").to_string();
+    assert!(error.contains("no resource"), "{error}");
+}
+
+/// As a server of its own, which has its origin for itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_listens_has_the_document_at_the_root_as_well() {
+    let bound = server().allow_host("localhost").bind("127.0.0.1:0").await.expect("a port");
+    let (address, handle) = (bound.address(), bound.handle());
+    let running = tokio::spawn(bound.run());
+    for path in ["/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/notes/mcp"] {
+        let answer = fetched(address, path).await;
+        assert_eq!(answer["resource"], "https://mcp.example.com/notes/mcp", "{path}");
+    }
+    handle.shutdown();
+    running.await.expect("no panic").expect("a good end");
+}
+
+async fn fetched(address: std::net::SocketAddr, path: &str) -> Value {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let mut stream = tokio::net::TcpStream::connect(address).await.expect("a connection");
+    let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("answered");
+    serde_json::from_str(answer.split_once("\r\n\r\n").expect("a body").1).expect("JSON")
+}
