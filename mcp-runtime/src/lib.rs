@@ -27,6 +27,7 @@ pub use call::{
     Role, Root, Sampled, SamplingRequest, State, ToolError, ToolResult, UserError,
 };
 pub use catalog::{Location, Prompt, Resource, Tool};
+pub use endpoint::Requested;
 pub use error::{Error, Problem, Result};
 pub use extension::ProtocolExtension;
 pub use http::HeaderMap;

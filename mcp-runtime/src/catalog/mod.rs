@@ -68,6 +68,11 @@ impl Catalog {
         tools.chain(prompts).chain(self.resources.entries().map(Entry::common))
     }
 
+    /// The names of everything that is offered.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.commons().map(|common| common.name)
+    }
+
     /// Do some callers see what others do not?
     pub(crate) fn depends_on_caller(&self) -> bool {
         self.commons().any(|common| common.hidden)

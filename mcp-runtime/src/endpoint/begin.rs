@@ -10,7 +10,7 @@ use std::sync::Arc;
 use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
 use http::{HeaderMap, StatusCode};
 use mcp_auth::{Auth, Challenge, ChallengeError, Principal};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::call::{Call, MayAsk, Reading, Subject, Tasking};
 use super::rounds::Binding;
@@ -70,6 +70,10 @@ impl Endpoint {
                     Ok(task) => task,
                     Err(reply) => return Ok(reply),
                 };
+                let parsed = || arguments.map_or_else(|| Some(Map::new()), |text| serde_json::from_str(text).ok());
+                if let Some(reply) = self.forbidden_by(&entry.common, principal, parsed, id)? {
+                    return Ok(reply);
+                }
                 let mut plan = self.plan(Subject::Tool, &entry.common, &head, terms, target, retry)?;
                 plan.begins_task = task.as_ref().is_some_and(|task| !task.at_once);
                 if task.is_some() {
@@ -95,6 +99,10 @@ impl Endpoint {
                     return Ok(reply);
                 }
                 let given = strings(*arguments)?;
+                let named = || Some(given.iter().map(|(name, value)| (name.to_string(), value.as_ref().into())).collect());
+                if let Some(reply) = self.forbidden_by(&entry.common, principal, named, id)? {
+                    return Ok(reply);
+                }
                 let plan = self.plan(Subject::Prompt, &entry.common, &head, terms, target, retry)?;
                 let (get, arguments) = (entry.definition.get, RawStrings::new(entry.common.name, given));
                 self.start(head, terms, id, plan, meta, |context| Work::Prompt(get(context, arguments)))
@@ -105,6 +113,11 @@ impl Endpoint {
                 };
                 let (entry, definition) = (found.entry, found.entry.definition);
                 if let Some(reply) = self.admit(&entry.common, &head, terms, id, &meta)? {
+                    return Ok(reply);
+                }
+                let named =
+                    || Some(found.variables.iter().map(|(name, value)| ((*name).to_owned(), value.as_str().into())).collect());
+                if let Some(reply) = self.forbidden_by(&entry.common, principal, named, id)? {
                     return Ok(reply);
                 }
                 let ui = definition.meta.iter().find(|(key, _)| *key == "ui").and_then(|(_, json)| json.parse().ok());
@@ -315,13 +328,35 @@ impl Endpoint {
 
     /// Decided before the head of an answer is sent: only then can a client be asked for more rights.
     fn forbidden(&self, common: &Common, principal: Option<&Principal>, id: &str) -> Option<Reply> {
-        let Common { name, scopes, .. } = common;
-        if common.allows(principal) {
-            return None;
+        (!common.allows(principal)).then(|| self.challenge(common, &[], principal, id))
+    }
+
+    /// As [`forbidden`](Self::forbidden), where it depends on the arguments.
+    fn forbidden_by(
+        &self,
+        common: &Common,
+        principal: Option<&Principal>,
+        arguments: impl FnOnce() -> Option<Map<String, Value>>,
+        id: &str,
+    ) -> Result<Option<Reply>, Refusal> {
+        if !self.access.permits.has(common.name) {
+            return Ok(None);
         }
-        // All that the operation needs, at once.
-        let challenge =
-            self.access.auth.as_ref().map_or_else(Challenge::new, |auth| auth.challenge(None)).scope(scopes.iter().copied());
+        // What can not be read here, the function might read differently.
+        let arguments = arguments().ok_or_else(|| {
+            Refusal::params("arguments must be an object: not nested too deeply, with no number or text out of range")
+        })?;
+        let needed = self.access.permits.lacking(common.name, principal, &arguments);
+        Ok(needed.map(|needed| self.challenge(common, &needed, principal, id)))
+    }
+
+    /// Asks for all that the operation needs, at once.
+    fn challenge(&self, common: &Common, further: &[String], principal: Option<&Principal>, id: &str) -> Reply {
+        let Common { name, .. } = common;
+        let mut scopes: Vec<&str> = common.scopes.to_vec();
+        scopes.extend(further.iter().map(String::as_str).filter(|scope| !common.scopes.contains(scope)));
+        let challenge = self.access.auth.as_ref().map_or_else(Challenge::new, |auth| auth.challenge(None));
+        let challenge = challenge.scope(scopes.iter().copied());
         let (challenge, message) = if principal.is_none() {
             (challenge, format!("{name} needs a signed-in caller"))
         } else {
@@ -329,7 +364,7 @@ impl Endpoint {
             (challenge.error(ChallengeError::InsufficientScope, message.as_str()), message)
         };
         let refusal = Refusal::new(challenge.status(), Code::InvalidRequest, message).with_id(Some(id));
-        Some(Reply::Challenge { body: refusal.to_json(), challenge })
+        Reply::Challenge { body: refusal.to_json(), challenge }
     }
 
     fn start(

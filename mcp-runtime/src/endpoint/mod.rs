@@ -11,6 +11,7 @@ mod later;
 mod legacy;
 mod listen;
 mod origins;
+mod permits;
 mod rounds;
 mod strings;
 mod task_worker;
@@ -39,6 +40,8 @@ use listen::Ears;
 use listen::sleep_until;
 pub(crate) use listen::{Listening, Word};
 pub(crate) use origins::{Origins, PublicUrl};
+pub(crate) use permits::Permits;
+pub use permits::Requested;
 pub(crate) use rounds::Rounds;
 pub(crate) use tasks::Tasks;
 pub(crate) use unattended::Unattended;
@@ -89,6 +92,7 @@ pub(crate) struct Access {
     pub(crate) auth: Option<Auth>,
     pub(crate) metadata: Option<Metadata>,
     pub(crate) allow_anonymous: bool,
+    pub(crate) permits: Permits,
 }
 
 /// Who issues tokens for this server, as clients discover it.

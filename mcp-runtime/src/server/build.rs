@@ -83,6 +83,7 @@ impl Server {
             },
         };
         let catalog = Catalog::build(&offered, &around, &mut problems);
+        self.permits.check(&catalog, self.list_changes, &mut problems);
         let sealing = self.sealing(reach, catalog.asks() || self.list_changes, &mut problems);
         let Some(sealing) = sealing.filter(|_| problems.is_empty()) else {
             return Err(Error::Config(problems));
@@ -101,7 +102,13 @@ impl Server {
             tracing::warn!(target: "mcp_runtime::server", "the server has no tools: a crate whose `#[tool]` functions nothing names is not linked; write `use that_crate as _;`");
         }
         let metadata = auth.as_ref().and_then(Metadata::of);
-        let access = Access { origins, metadata, allow_anonymous: auth.is_none() || self.allow_anonymous, auth };
+        let access = Access {
+            origins,
+            metadata,
+            allow_anonymous: auth.is_none() || self.allow_anonymous,
+            auth,
+            permits: self.permits.clone(),
+        };
         let offer = Offer {
             tools: !catalog.tools.is_empty() || self.list_changes,
             prompts: !catalog.prompts.is_empty() || self.list_changes,

@@ -17,7 +17,7 @@ pub use serve::{Bound, Handle};
 
 use crate::call::States;
 use crate::catalog::{Prompt, Resource, Tool};
-use crate::endpoint::Bounds;
+use crate::endpoint::{Bounds, Permits, Requested};
 use crate::extension::ProtocolExtension;
 use crate::notify::{EventBus, Notifier};
 use crate::streams::EventStore;
@@ -44,6 +44,7 @@ pub struct Server {
     tags: Vec<String>,
     states: States,
     auth: Option<Auth>,
+    permits: Permits,
     allow_anonymous: bool,
     public_url: Option<String>,
     path: String,
@@ -102,6 +103,7 @@ impl Server {
             tags: Vec::new(),
             states: States::default(),
             auth: None,
+            permits: Permits::default(),
             allow_anonymous: false,
             public_url: None,
             path: "/mcp".to_owned(),
@@ -200,6 +202,20 @@ impl Server {
     /// Who may call: every request must carry a credential that the chain accepts.
     pub fn auth(mut self, auth: Auth) -> Self {
         self.auth = Some(auth);
+        self
+    }
+
+    /// Scopes that an item needs for some arguments only, beside those that it needs in any case:
+    /// `.scopes_by("refund", |asked| (asked.argument("cents").as_u64() > Some(10_000)).then_some("orders:refund:large"))`.
+    ///
+    /// `name` is that of a tool, a prompt or a resource (by its function, unless it says another). Asked before the item runs,
+    /// when a client can still be told which scopes to get. A rule that no scope can express belongs into the function itself.
+    pub fn scopes_by<S, I>(mut self, name: &str, needed: impl Fn(&Requested<'_>) -> I + Send + Sync + 'static) -> Self
+    where
+        S: Into<String>,
+        I: IntoIterator<Item = S>,
+    {
+        self.permits.add(name, needed);
         self
     }
 
