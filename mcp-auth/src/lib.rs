@@ -26,6 +26,8 @@ mod rejection;
 mod resource;
 mod scope;
 mod seal;
+#[allow(dead_code, reason = "parts belong to features")]
+mod signing;
 
 pub use authenticate::{Authenticate, AuthenticateFuture, Peer, Place, Presented, Verdict};
 pub use bearer::StaticTokens;
