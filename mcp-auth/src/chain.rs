@@ -171,9 +171,20 @@ impl Auth {
         })
     }
 
+    /// The cookies that carry sessions.
+    pub(crate) fn cookies(&self) -> impl Iterator<Item = &str> {
+        self.links.iter().flat_map(|link| &link.places).filter_map(|place| match place {
+            Place::Cookie(name) => Some(&**name),
+            _ => None,
+        })
+    }
+
     /// Decides who sends this request.
     pub async fn decide(&self, head: &Parts) -> Decision {
-        let now = (self.clock)();
+        self.decide_at(head, (self.clock)()).await
+    }
+
+    pub(crate) async fn decide_at(&self, head: &Parts, now: SystemTime) -> Decision {
         let principal = match self.credential(head, now).await {
             Ok(Some(principal)) => principal,
             Ok(None) => return Decision::Anonymous,

@@ -22,6 +22,7 @@ mod digest;
 mod fetch;
 mod metadata;
 mod principal;
+mod proxy;
 mod rejection;
 mod resource;
 mod scope;
@@ -36,6 +37,10 @@ pub use challenge::{Challenge, ChallengeError};
 pub use digest::digest;
 pub use fetch::{Fetch, FetchError, FetchFuture, Trust};
 pub use principal::{Principal, Scheme};
+pub use proxy::{
+    Caller, Issued, MemoryReplays, MemoryRevocations, ProxyToken, Recheck, RecheckFuture, RelayError, RelaySessions, Replay,
+    ReplayStore, RevocationStore, Standing, StoreError, StoreFuture,
+};
 pub use rejection::{Rejection, RejectionKind};
 pub use resource::Resource;
 pub use scope::{Scopes, is_scope_token};

@@ -38,6 +38,7 @@ struct Facts {
     claims: Map<String, Value>,
     scheme: Scheme,
     expires_at: Option<SystemTime>,
+    body_digest: Option<[u8; 32]>,
 }
 
 impl Principal {
@@ -52,6 +53,7 @@ impl Principal {
             claims: Map::new(),
             scheme: Scheme::Application,
             expires_at: None,
+            body_digest: None,
         }))
     }
 
@@ -91,6 +93,12 @@ impl Principal {
     #[must_use]
     pub fn valid_until(self, at: SystemTime) -> Self {
         self.change(|facts| facts.expires_at = Some(at))
+    }
+
+    /// With the SHA-256 that the body of this request must have, if the credential says one.
+    #[must_use]
+    pub fn with_body_digest(self, digest: [u8; 32]) -> Self {
+        self.change(|facts| facts.body_digest = Some(digest))
     }
 
     fn change(mut self, change: impl FnOnce(&mut Facts)) -> Self {
@@ -148,6 +156,14 @@ impl Principal {
     #[must_use]
     pub fn expires_at(&self) -> Option<SystemTime> {
         self.0.expires_at
+    }
+
+    /// The SHA-256 that the body of the request must have: the credential counts for no other. Who decides by the head of a
+    /// request has not seen its body, so **whoever reads the body must compare**, and turn the request down where it has
+    /// another. An empty body counts as one of no bytes.
+    #[must_use]
+    pub fn body_digest(&self) -> Option<[u8; 32]> {
+        self.0.body_digest
     }
 }
 
