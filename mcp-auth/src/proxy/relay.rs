@@ -258,29 +258,26 @@ impl RelaySessions {
             Err(error) => return Err(Rejection::unavailable("revocation_store", LATER).detail(error.to_string())),
         }
         let caller = Caller { principal: grant.principal(), kept: grant.kept, now };
-        match self.standing(issued.id, &caller).await? {
-            Standing::Good => Ok(caller.principal),
-            Standing::Gone => Err(Rejection::invalid_token("relay_session_over").detail(caller.principal.subject())),
-        }
+        let over = || Rejection::invalid_token("relay_session_over").detail(caller.principal.subject());
+        let standing = match &self.rechecking {
+            Rechecking::Unsaid => Standing::Gone,
+            Rechecking::Never => Standing::Good,
+            Rechecking::Chain(auth) => return again(auth, &caller).await?.ok_or_else(over),
+            Rechecking::By(recheck) => self.standing(&**recheck, issued.id, &caller).await?,
+        };
+        if standing == Standing::Good { Ok(caller.principal) } else { Err(over()) }
     }
 
-    async fn standing(&self, id: [u8; 32], caller: &Caller) -> Result<Standing, Rejection> {
-        match &self.rechecking {
-            Rechecking::Unsaid => Ok(Standing::Gone),
-            Rechecking::Never => Ok(Standing::Good),
-            Rechecking::Chain(auth) => again(auth, caller).await,
-            Rechecking::By(recheck) => {
-                if self.checked().is_good(&id, caller.now) {
-                    return Ok(Standing::Good);
-                }
-                // The answer is as old as the question.
-                let standing = recheck.recheck(caller).await;
-                if standing == Ok(Standing::Good) {
-                    self.checked().add(id, caller.now);
-                }
-                standing.map_err(|error| Rejection::unavailable("recheck", LATER).detail(error.to_string()))
-            }
+    async fn standing(&self, recheck: &dyn Recheck, id: [u8; 32], caller: &Caller) -> Result<Standing, Rejection> {
+        if self.checked().is_good(&id, caller.now) {
+            return Ok(Standing::Good);
         }
+        // The answer is as old as the question.
+        let standing = recheck.recheck(caller).await;
+        if standing == Ok(Standing::Good) {
+            self.checked().add(id, caller.now);
+        }
+        standing.map_err(|error| Rejection::unavailable("recheck", LATER).detail(error.to_string()))
     }
 
     fn checked(&self) -> std::sync::MutexGuard<'_, Checked> {
@@ -311,14 +308,17 @@ impl RelaySessions {
     }
 }
 
-/// Is the credential that was kept still one of the same caller?
-async fn again(auth: &Auth, caller: &Caller) -> Result<Standing, Rejection> {
+/// The caller, if the credential that was kept is still one of theirs, with the scopes that they still have.
+async fn again(auth: &Auth, caller: &Caller) -> Result<Option<Principal>, Rejection> {
     let (mut head, ()) = Request::new(()).into_parts();
     head.headers.clone_from(&caller.kept);
     match auth.decide_at(&head, caller.now).await {
-        Decision::Accepted(principal) if principal == caller.principal => Ok(Standing::Good),
+        Decision::Accepted(found) if found == caller.principal => {
+            let scopes = both(caller.principal.granted(), found.granted());
+            Ok(Some(caller.principal.clone().scopes(scopes)))
+        }
         Decision::Rejected(rejection) if rejection.kind() == RejectionKind::Unavailable => Err(rejection),
-        _ => Ok(Standing::Gone),
+        _ => Ok(None),
     }
 }
 

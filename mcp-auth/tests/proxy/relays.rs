@@ -311,11 +311,32 @@ fn the_endpoint_answers_a_person() {
     let token = body["token"].as_str().expect("a token");
     assert_eq!(present(&chain(&sessions), token).expect("holds").subject(), "alice");
 
+    assert_eq!(sessions.issue(&alice(), now()), Err(RelayError::Unchecked), "nothing tells of the session");
+
     site.down.store(true, Ordering::Relaxed);
     assert_eq!(present(&chain(&sessions), token).expect_err("down"), (503, "site_down"));
     site.down.store(false, Ordering::Relaxed);
     site.logged_out.store(true, Ordering::Relaxed);
     assert_eq!(present(&chain(&sessions), token).expect_err("logged out"), (401, "relay_session_over"));
+}
+
+#[test]
+fn what_it_was_asked_with_must_stay_the_same_callers() {
+    const BEARER: &str = "0123456789abcdef";
+    let owned_by = |principal: Principal| Auth::chain().with(StaticTokens::new().token(BEARER, principal));
+    let sessions = |principal| unchecked().recheck_with(owned_by(principal));
+    let ci = Principal::user("ci").scopes(["mcp:relay", "notes", "files"]);
+    let asking = head(None, &[("authorization", &format!("Bearer {BEARER}"))]);
+    let caller = decide(&owned_by(ci.clone()), &asking).expect("decided");
+    let token = sessions(ci.clone()).issue_from(&asking, &caller, now()).expect("issued");
+
+    assert_eq!(present(&chain(&sessions(ci.clone())), &token).expect("holds").granted(), ci.granted());
+    let fewer = present(&chain(&sessions(ci.clone().scopes(["notes:read", "admin"]))), &token).expect("holds");
+    assert_eq!(fewer.granted().iter().collect::<Vec<_>>(), ["notes:read"]);
+    let other = chain(&sessions(ci.clone().issued_by("https://www.example.com")));
+    assert_eq!(present(&other, &token).expect_err("another caller"), (401, "relay_session_over"));
+    let ended = chain(&sessions(ci.valid_until(now())));
+    assert_eq!(present(&ended, &token).expect_err("ended"), (401, "relay_session_over"));
 }
 
 #[test]
