@@ -17,7 +17,9 @@ pub fn digest<'f>(fields: impl IntoIterator<Item = &'f [u8]>) -> [u8; 32] {
     sha256(&text)
 }
 
-pub(crate) fn sha256(text: &[u8]) -> [u8; 32] {
+/// SHA-256 of a text.
+#[must_use]
+pub fn sha256(text: &[u8]) -> [u8; 32] {
     let hash = Sha256::digest(text).expect("SHA-256 takes 2^61 bytes");
     let mut digest = [0; 32];
     digest.copy_from_slice(hash.as_ref());

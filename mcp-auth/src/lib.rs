@@ -34,7 +34,7 @@ pub use authenticate::{Authenticate, AuthenticateFuture, Peer, Place, Presented,
 pub use bearer::StaticTokens;
 pub use chain::{Auth, Decision};
 pub use challenge::{Challenge, ChallengeError};
-pub use digest::digest;
+pub use digest::{digest, sha256};
 pub use fetch::{Fetch, FetchError, FetchFuture, Trust};
 pub use principal::{Principal, Scheme};
 pub use proxy::{

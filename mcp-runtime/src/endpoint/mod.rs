@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::StatusCode;
-use mcp_auth::{Auth, Challenge};
+use mcp_auth::{Auth, Challenge, RelaySessions};
 use tokio::sync::{Semaphore, SemaphorePermit, TryAcquireError};
 use tokio_util::sync::CancellationToken;
 
@@ -93,6 +93,8 @@ pub(crate) struct Access {
     pub(crate) metadata: Option<Metadata>,
     pub(crate) allow_anonymous: bool,
     pub(crate) permits: Permits,
+    /// Where relay sessions are obtained.
+    pub(crate) relay: Option<(String, RelaySessions)>,
 }
 
 /// Who issues tokens for this server, as clients discover it.

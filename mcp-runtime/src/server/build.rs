@@ -108,6 +108,7 @@ impl Server {
             allow_anonymous: auth.is_none() || self.allow_anonymous,
             auth,
             permits: self.permits.clone(),
+            relay: self.relay.clone(),
         };
         let offer = Offer {
             tools: !catalog.tools.is_empty() || self.list_changes,
@@ -177,6 +178,18 @@ impl Server {
             origins.add_public(public);
         }
         problems.extend(check_path(&self.path).err());
+        if let Some((path, _)) = &self.relay {
+            if auth.is_none() {
+                problems.push(Problem::setting(
+                    "relay_sessions",
+                    path,
+                    "on a server with `.auth(..)`: somebody must be known to lend",
+                ));
+            }
+            if check_path(path).is_err() || *path == self.path {
+                problems.push(Problem::setting("relay_sessions", path, "a plain path, other than that of the endpoint"));
+            }
+        }
         if let Some(auth) = auth {
             problems.extend(auth.problems().into_iter().map(Problem::Auth));
         }

@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mcp_auth::{Auth, KeyError, KeyRing, Principal};
+use mcp_auth::{Auth, KeyError, KeyRing, Principal, RelaySessions};
 
 pub use build::Built;
 pub(crate) use build::Reach;
@@ -45,6 +45,7 @@ pub struct Server {
     states: States,
     auth: Option<Auth>,
     permits: Permits,
+    relay: Option<(String, RelaySessions)>,
     allow_anonymous: bool,
     public_url: Option<String>,
     path: String,
@@ -104,6 +105,7 @@ impl Server {
             states: States::default(),
             auth: None,
             permits: Permits::default(),
+            relay: None,
             allow_anonymous: false,
             public_url: None,
             path: "/mcp".to_owned(),
@@ -202,6 +204,13 @@ impl Server {
     /// Who may call: every request must carry a credential that the chain accepts.
     pub fn auth(mut self, auth: Auth) -> Self {
         self.auth = Some(auth);
+        self
+    }
+
+    /// Lets people obtain relay sessions at this path by a `POST`, for the MCP Inspector and other relays to call with; see
+    /// [`RelaySessions`]. The chain must take them: `.with(ProxyToken::relay_only(sessions.clone()))`.
+    pub fn relay_sessions(mut self, path: impl Into<String>, sessions: RelaySessions) -> Self {
+        self.relay = Some((path.into(), sessions));
         self
     }
 

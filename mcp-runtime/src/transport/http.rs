@@ -20,13 +20,13 @@ use axum::routing::any;
 use bytes::{Bytes, BytesMut};
 use http_body::Body as HttpBody;
 use http_body_util::BodyExt as _;
-use mcp_auth::{Auth, Challenge, Decision, Peer, Principal, Rejection, RejectionKind};
+use mcp_auth::{Auth, Challenge, Decision, Peer, Principal, Rejection, RejectionKind, sha256};
 use serde_json::json as object;
 
 use super::body::ReplyBody;
 use super::cors;
-use super::metadata;
 use super::sse::EventStream;
+use super::{metadata, relay};
 use crate::endpoint::{Call, Carrier, Endpoint, Head, Reply, Said};
 use crate::protocol::{Code, Refusal};
 
@@ -44,9 +44,23 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(endpoint: &Arc<Endpoint>)
         let described = endpoint.access.metadata.as_ref().map(|document| metadata::answer(document, &method));
         described.unwrap_or_else(|| empty(StatusCode::NOT_FOUND)).map(axum::body::Body::new)
     }
+    async fn relayed(
+        State(endpoint): State<Arc<Endpoint>>,
+        mut request: Request<axum::body::Body>,
+    ) -> Response<axum::body::Body> {
+        if let Some(ConnectInfo(address)) = request.extensions().get::<ConnectInfo<SocketAddr>>().copied() {
+            tell_peer(&endpoint, &mut request, address);
+        }
+        let (head, _) = request.into_parts();
+        relay::answer(&endpoint, &head).await.map(axum::body::Body::new)
+    }
     let router = Router::new().route(&endpoint.path, any(merged));
     let router = match &endpoint.access.metadata {
         Some(document) => router.route(&document.path, any(described)),
+        None => router,
+    };
+    let router = match &endpoint.access.relay {
+        Some((path, _)) => router.route(path, any(relayed)),
         None => router,
     };
     router.with_state(Arc::clone(endpoint))
@@ -62,6 +76,11 @@ pub(crate) async fn serve_alone<B: HttpBody<Data = Bytes> + Send + Unpin>(
     if path == endpoint.path {
         tell_peer(&endpoint, &mut request, peer);
         return Ok(serve(&endpoint, request).await);
+    }
+    if endpoint.access.relay.as_ref().is_some_and(|(relay, _)| relay == path) {
+        tell_peer(&endpoint, &mut request, peer);
+        let (head, _) = request.into_parts();
+        return Ok(relay::answer(&endpoint, &head).await);
     }
     Ok(match &endpoint.access.metadata {
         Some(document) if path == document.path || path == metadata::ROOT => metadata::answer(document, request.method()),
@@ -110,6 +129,7 @@ async fn answer<B: HttpBody<Data = Bytes> + Send + Unpin>(
         return Err(plain(StatusCode::NOT_ACCEPTABLE, "Accept must list application/json and text/event-stream"));
     }
     let body = read(endpoint, body).await?;
+    check_digest(endpoint, principal.as_ref(), &body)?;
     let head = Head { carrier: Carrier::Http(parts.headers), extensions: parts.extensions, principal, streams: accepted.events };
     let reply = endpoint.answer(head, &body);
     drop(body);
@@ -183,7 +203,7 @@ fn cancelled(may_stream: bool) -> Response<ReplyBody> {
     if may_stream { EventStream::without_events() } else { empty(StatusCode::ACCEPTED) }
 }
 
-fn check_origin(endpoint: &Endpoint, parts: &Parts) -> Result<(), Response<ReplyBody>> {
+pub(super) fn check_origin(endpoint: &Endpoint, parts: &Parts) -> Result<(), Response<ReplyBody>> {
     let origins = &endpoint.access.origins;
     let refuse = |what: &'static str, value: &[u8]| {
         let value = value.get(..value.len().min(100)).unwrap_or_default().escape_ascii();
@@ -210,17 +230,22 @@ fn check_origin(endpoint: &Endpoint, parts: &Parts) -> Result<(), Response<Reply
     Ok(())
 }
 
-async fn authenticate(endpoint: &Endpoint, parts: &Parts) -> Result<Option<Principal>, Response<ReplyBody>> {
+pub(super) async fn authenticate(endpoint: &Endpoint, parts: &Parts) -> Result<Option<Principal>, Response<ReplyBody>> {
     let Some(auth) = &endpoint.access.auth else { return Ok(None) };
     match auth.decide(parts).await {
         Decision::Accepted(principal) => Ok(Some(principal)),
         Decision::Anonymous if endpoint.access.allow_anonymous => Ok(None),
-        Decision::Anonymous => Err(challenged(&auth.challenge(None), br#"{"error":"unauthorized"}"#.to_vec())),
+        Decision::Anonymous => Err(without_credential(endpoint)),
         Decision::Rejected(rejection) => {
             tracing::info!(target: "mcp_runtime::auth", %rejection, "request turned down");
             Err(turned_down(auth, &rejection))
         }
     }
+}
+
+pub(super) fn without_credential(endpoint: &Endpoint) -> Response<ReplyBody> {
+    let challenge = endpoint.access.auth.as_ref().map_or_else(Challenge::new, |auth| auth.challenge(None));
+    challenged(&challenge, br#"{"error":"unauthorized"}"#.to_vec())
 }
 
 fn turned_down(auth: &Auth, rejection: &Rejection) -> Response<ReplyBody> {
@@ -245,6 +270,18 @@ fn turned_down(auth: &Auth, rejection: &Rejection) -> Response<ReplyBody> {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));
     }
     response
+}
+
+/// An assertion may be for one body only.
+fn check_digest(endpoint: &Endpoint, principal: Option<&Principal>, body: &[u8]) -> Result<(), Response<ReplyBody>> {
+    match (principal.and_then(Principal::body_digest), &endpoint.access.auth) {
+        (Some(expected), Some(auth)) if expected != sha256(body) => {
+            let rejection = Rejection::invalid_token("another_body");
+            tracing::info!(target: "mcp_runtime::auth", %rejection, "request turned down");
+            Err(turned_down(auth, &rejection))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -353,7 +390,7 @@ fn json(status: StatusCode, body: Vec<u8>) -> Response<ReplyBody> {
     response
 }
 
-fn empty(status: StatusCode) -> Response<ReplyBody> {
+pub(super) fn empty(status: StatusCode) -> Response<ReplyBody> {
     let mut response = Response::new(ReplyBody::whole(Vec::new()));
     *response.status_mut() = status;
     response

@@ -4,6 +4,7 @@ mod body;
 mod cors;
 pub(crate) mod http;
 mod metadata;
+mod relay;
 mod sse;
 pub(crate) mod stdio;
 pub(crate) mod write_limit;
