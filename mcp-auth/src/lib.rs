@@ -29,6 +29,8 @@ mod scope;
 mod seal;
 #[allow(dead_code, reason = "parts belong to features")]
 mod signing;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use authenticate::{Authenticate, AuthenticateFuture, Peer, Place, Presented, Verdict};
 pub use bearer::StaticTokens;

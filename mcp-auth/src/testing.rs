@@ -1,0 +1,8 @@
+//! What an application's tests need: an authorization server in their own process, without a network.
+
+mod authority;
+mod signer;
+mod token;
+
+pub use authority::Authority;
+pub use token::TokenBuilder;
