@@ -1,5 +1,7 @@
 //! Bearer tokens (RFC 6750).
 
+#[cfg(feature = "jwt")]
+mod jwt;
 mod static_token;
 
 use base64::Engine as _;
@@ -9,6 +11,8 @@ use http::request::Parts;
 
 use crate::Rejection;
 
+#[cfg(feature = "jwt")]
+pub use jwt::Jwt;
 pub use static_token::StaticTokens;
 
 /// What an `Authorization` header carries.

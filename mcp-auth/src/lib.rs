@@ -33,6 +33,8 @@ mod signing;
 pub mod testing;
 
 pub use authenticate::{Authenticate, AuthenticateFuture, Peer, Place, Presented, Verdict};
+#[cfg(feature = "jwt")]
+pub use bearer::Jwt;
 pub use bearer::StaticTokens;
 pub use chain::{Auth, Decision};
 pub use challenge::{Challenge, ChallengeError};

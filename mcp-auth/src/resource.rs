@@ -96,7 +96,7 @@ fn plain_origin(origin: &str) -> Option<String> {
     origin_of(scheme, authority)
 }
 
-fn origin_of(scheme: &str, authority: &str) -> Option<String> {
+pub(crate) fn origin_of(scheme: &str, authority: &str) -> Option<String> {
     let scheme = scheme.to_ascii_lowercase();
     let own_port = match scheme.as_str() {
         "https" => ":443",
