@@ -54,7 +54,7 @@ fn default_fetch() -> Option<Arc<dyn Fetch>> {
 /// The caller is the `sub`, with the scopes of `scope` or `scp`, the client of `client_id` or `azp`, and all claims. Where a
 /// client acts for itself (the client credentials grant of RFC 6749), [`Principal::subject`] is [`Principal::client`].
 ///
-/// The keys are found through the server's metadata (RFC 8414, or OpenID Connect Discovery), and kept for at most 15 minutes. A
+/// The keys are found through the server's metadata (RFC 8414, or OIDC Discovery), and kept for at most 15 minutes. A
 /// token of an unknown key makes it look again, once a minute at most. While the server does not answer, the last keys count for
 /// up to a day; then requests are answered with 503, never with "invalid token".
 ///
@@ -110,8 +110,8 @@ impl Jwt {
         self
     }
 
-    /// The signature algorithms that count, instead of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384 and EdDSA (also
-    /// by its newer name, Ed25519), which are all there are.
+    /// The signature algorithms that count, instead of all there are: `RS256`, `RS384`, `RS512`, `PS256`, `PS384`, `PS512`,
+    /// `ES256`, `ES384`, and `EdDSA`, which is also known as `Ed25519`.
     #[must_use]
     pub fn algorithms<S: AsRef<str>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
         self.policy.algorithms.clear();

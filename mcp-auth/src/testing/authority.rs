@@ -106,7 +106,8 @@ impl Authority {
         self.rotate_to(&algorithm);
     }
 
-    /// Signs with a new key of another algorithm from now on: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, or EdDSA.
+    /// Signs with a new key of another algorithm from now on: `RS256`, `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, `ES256`,
+    /// `ES384`, or `EdDSA`.
     ///
     /// # Panics
     /// The algorithm is none of these.

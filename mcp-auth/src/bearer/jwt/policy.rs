@@ -29,7 +29,7 @@ pub(super) enum Own {
     Value(&'static str, &'static str),
 }
 
-/// What ID tokens are bound by (OpenID Connect Core sections 2 and 3.3.2.11).
+/// What ID tokens are bound by (OIDC Core sections 2 and 3.3.2.11).
 pub(super) const ID_TOKEN: &[&str] = &["nonce", "at_hash", "c_hash", "s_hash"];
 
 /// Of the media types that tokens name themselves by, the one of access tokens (RFC 9068 section 2.1).
