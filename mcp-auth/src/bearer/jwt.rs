@@ -164,7 +164,7 @@ impl Jwt {
         self
     }
 
-    /// What metadata and keys are fetched with: the application's own client, or a test's [`Authority`](crate::testing::Authority).
+    /// What metadata and keys are fetched with: the application's own client, or in tests the `testing::Authority`.
     #[must_use]
     pub fn fetching_with(mut self, fetch: impl Fetch) -> Self {
         self.source.fetch = Some(Arc::new(fetch));

@@ -17,8 +17,8 @@ impl Jwt {
     /// let jwt = Jwt::entra("9188040d-6c67-4c5b-b112-36a304b66dad").audience("6731de76-14a6-49ae-97bc-6eba6914391e");
     /// ```
     ///
-    /// Scopes are those of `scp`. A token of a daemon has none, but `roles`: a chain of daemons only reads those, with
-    /// `.scope_claim("roles")`. ID tokens lack `azp`, by which they are told apart.
+    /// Scopes are those of `scp`. Daemons have `roles` instead: where only they call, `.scope_claim("roles")` reads those. ID
+    /// tokens lack `azp`, by which they are told apart.
     #[must_use]
     pub fn entra(tenant: &str) -> Self {
         let mut jwt = Self::issuer(format!("https://login.microsoftonline.com/{tenant}/v2.0"))

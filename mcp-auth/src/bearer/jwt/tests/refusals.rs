@@ -134,6 +134,23 @@ async fn only_the_issuers_keys_sign() {
 }
 
 #[tokio::test]
+async fn no_changed_byte_counts() {
+    let authority = Authority::new();
+    let auth = trusting(&authority);
+    let token = good(&authority).issue();
+    assert_eq!(reason(&auth, &token).await, "ok");
+    for at in 0..token.len() {
+        for other in [b'A', b'B', b'.', b'_'].into_iter().filter(|other| *other != token.as_bytes()[at]) {
+            let mut changed = token.clone().into_bytes();
+            changed[at] = other;
+            let changed = String::from_utf8(changed).expect("ASCII");
+            assert_ne!(reason(&auth, &changed).await, "ok", "byte {at}: {}", char::from(other));
+        }
+        let Decision::Rejected(_) = decide(&auth, &token[..at]).await else { panic!("{at} bytes of it count") };
+    }
+}
+
+#[tokio::test]
 async fn a_public_key_is_no_secret() {
     let authority = Authority::new();
     let auth = trusting(&authority);
