@@ -8,10 +8,11 @@ use http::HeaderName;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 
+use crate::attempts::{Attempt, Attempts, Damper};
 use crate::authenticate::{Authenticate, Judge, Place, Presented, Verdict};
 use crate::bearer::{Authorization, authorization, is_jwt};
 use crate::cookie::{check, cookie};
-use crate::{Challenge, Principal, Rejection, Resource, is_scope_token};
+use crate::{Challenge, Peer, Principal, Rejection, RejectionKind, Resource, is_scope_token};
 
 /// What the whole chain says.
 #[derive(Clone, Debug)]
@@ -36,6 +37,7 @@ pub struct Auth {
     scopes: Vec<Box<str>>,
     resource: Option<Resource>,
     clock: fn() -> SystemTime,
+    damper: Option<Arc<Damper>>,
 }
 
 #[derive(Clone)]
@@ -52,7 +54,8 @@ impl Link {
 
 impl Default for Auth {
     fn default() -> Self {
-        Self { links: Vec::new(), scopes: Vec::new(), resource: None, clock: SystemTime::now }
+        let damper = Some(Arc::new(Damper::new(Attempts::default())));
+        Self { links: Vec::new(), scopes: Vec::new(), resource: None, clock: SystemTime::now, damper }
     }
 }
 
@@ -91,6 +94,13 @@ impl Auth {
     #[must_use]
     pub fn protecting(self, resource: Resource) -> Self {
         Self { resource: Some(resource), ..self }
+    }
+
+    /// How many wrong credentials are looked at; `None` for all. Default: [`Attempts::default`]. Clones of a chain count
+    /// together.
+    #[must_use]
+    pub fn attempts(self, attempts: impl Into<Option<Attempts>>) -> Self {
+        Self { damper: attempts.into().map(|attempts| Arc::new(Damper::new(attempts))), ..self }
     }
 
     /// Another clock, for tests of credentials that end.
@@ -135,6 +145,7 @@ impl Auth {
         }
         let wrong = self.scopes.iter().filter(|scope| !is_scope_token(scope));
         problems.extend(wrong.map(|scope| format!("`{scope}` is no scope: one word, without quotes and backslashes")));
+        problems.extend(self.damper.iter().flat_map(|damper| damper.problems()));
         problems
     }
 
@@ -190,9 +201,6 @@ impl Auth {
             Ok(None) => return Decision::Anonymous,
             Err(rejection) => return Decision::Rejected(rejection),
         };
-        if principal.expires_at().is_some_and(|end| end <= now) {
-            return Decision::Rejected(Rejection::invalid_token("expired").detail(principal.subject()));
-        }
         if self.scopes.iter().any(|scope| !principal.granted().grants(scope)) {
             return Decision::Rejected(Rejection::insufficient_scope().detail(principal.subject()));
         }
@@ -213,20 +221,15 @@ impl Auth {
         let present = |credential| Presented { credential, head, resource: self.resource.as_ref(), now };
         let mut accepted = match self.explicit(head)? {
             None => None,
-            Some((link, credential)) => match link.authenticator.authenticate(present(credential)).await {
-                Verdict::Accepted(principal) => Some(principal),
-                Verdict::Rejected(rejection) => return Err(rejection.of(credential)),
-                Verdict::NotMine => return Err(Rejection::invalid_token("nobodys").of(credential)),
+            Some((link, credential)) => match self.ask(link, present(credential)).await? {
+                Some(principal) => Some(principal),
+                None => return Err(self.nobodys(head, credential)),
             },
         };
         for link in self.links.iter().filter(|link| link.is_at(&Place::Anywhere)) {
-            match link.authenticator.authenticate(present("")).await {
-                Verdict::NotMine => {}
-                Verdict::Rejected(rejection) => return Err(rejection),
-                Verdict::Accepted(_) if accepted.is_some() => {
-                    return Err(Rejection::invalid_request("more than one credential"));
-                }
-                Verdict::Accepted(principal) => accepted = Some(principal),
+            let Some(principal) = self.ask(link, present("")).await? else { continue };
+            if accepted.replace(principal).is_some() {
+                return Err(Rejection::invalid_request("more than one credential"));
             }
         }
         match accepted {
@@ -264,8 +267,47 @@ impl Auth {
             None => Ok(None),
             Some((Some(link), credential)) => Ok(Some((link, credential))),
             // What nobody knows is wrong, not absent.
-            Some((None, credential)) => Err(Rejection::invalid_token("nobodys").of(credential)),
+            Some((None, credential)) => Err(self.nobodys(head, credential)),
         }
+    }
+
+    /// What becomes of a credential that is this authenticator's, or of the one that it finds, where this one is empty.
+    async fn ask(&self, link: &Link, presented: Presented<'_>) -> Result<Option<Principal>, Rejection> {
+        let attempt = self.attempt(presented.head, presented.credential)?;
+        let answer = match link.authenticator.authenticate(presented).await {
+            Verdict::NotMine => Ok(None),
+            Verdict::Accepted(principal) if principal.expires_at().is_some_and(|end| end <= presented.now) => {
+                Err(Rejection::invalid_token("expired").detail(principal.subject()))
+            }
+            Verdict::Accepted(principal) => Ok(Some(principal)),
+            Verdict::Rejected(rejection) => Err(rejection),
+        };
+        if let Some(attempt) = attempt {
+            match &answer {
+                Ok(Some(_)) => attempt.held(),
+                Err(rejection) if rejection.kind() == RejectionKind::InvalidToken => attempt.failed(),
+                _ => {}
+            }
+        }
+        let of =
+            |rejection: Rejection| if presented.credential.is_empty() { rejection } else { rejection.of(presented.credential) };
+        answer.map_err(of)
+    }
+
+    /// What becomes of a credential that no authenticator knows.
+    fn nobodys(&self, head: &Parts, credential: &str) -> Rejection {
+        match self.attempt(head, credential) {
+            Ok(attempt) => {
+                attempt.iter().for_each(Attempt::failed);
+                Rejection::invalid_token("nobodys").of(credential)
+            }
+            Err(too_many) => too_many,
+        }
+    }
+
+    fn attempt(&self, head: &Parts, credential: &str) -> Result<Option<Attempt<'_>>, Rejection> {
+        let network = || head.extensions.get::<Peer>().map(|peer| peer.network());
+        self.damper.as_ref().map(|damper| damper.begin(network(), credential)).transpose()
     }
 
     /// Whose a bearer token is, told without asking anybody who would have to try it.
@@ -290,10 +332,8 @@ impl Auth {
                 let Place::Cookie(name) = place else { continue };
                 let Some(credential) = cookie(&head.headers, name)? else { continue };
                 check(head, self.resource.as_ref())?;
-                match link.authenticator.authenticate(present(credential)).await {
-                    Verdict::NotMine => {}
-                    Verdict::Accepted(principal) => return Ok(Some(principal)),
-                    Verdict::Rejected(rejection) => return Err(rejection.of(credential)),
+                if let Some(principal) = self.ask(link, present(credential)).await? {
+                    return Ok(Some(principal));
                 }
             }
         }

@@ -13,6 +13,7 @@
 //! assert!(auth.problems().is_empty());
 //! ```
 
+mod attempts;
 mod authenticate;
 mod bearer;
 mod chain;
@@ -21,8 +22,11 @@ mod cookie;
 mod digest;
 mod fetch;
 mod metadata;
+mod network;
 mod principal;
 mod proxy;
+mod rate;
+mod recent;
 mod rejection;
 mod resource;
 mod scope;
@@ -32,6 +36,7 @@ mod signing;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use attempts::Attempts;
 pub use authenticate::{Authenticate, AuthenticateFuture, Peer, Place, Presented, Verdict};
 #[cfg(feature = "jwt")]
 pub use bearer::Jwt;
@@ -40,11 +45,13 @@ pub use chain::{Auth, Decision};
 pub use challenge::{Challenge, ChallengeError};
 pub use digest::{digest, sha256};
 pub use fetch::{Fetch, FetchError, FetchFuture, Trust};
+pub use network::Network;
 pub use principal::{Principal, Scheme};
 pub use proxy::{
     Caller, Issued, MemoryReplays, MemoryRevocations, ProxyToken, Recheck, RecheckFuture, RelayError, RelaySessions, Replay,
     ReplayStore, RevocationStore, Standing, StoreError, StoreFuture,
 };
+pub use rate::{RateLimit, Rates};
 pub use rejection::{Rejection, RejectionKind};
 pub use resource::Resource;
 pub use scope::{Scopes, is_scope_token};

@@ -78,6 +78,10 @@ impl Rejection {
         Self { retry_after: Some(retry_after), ..Self::new(RejectionKind::Unavailable, reason) }
     }
 
+    pub(crate) fn too_many_attempts(retry_after: Duration) -> Self {
+        Self { retry_after: Some(retry_after), ..Self::new(RejectionKind::TooManyAttempts, "too_many_attempts") }
+    }
+
     pub(crate) fn insufficient_scope() -> Self {
         Self::new(RejectionKind::InsufficientScope, "insufficient_scope")
     }
