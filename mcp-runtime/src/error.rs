@@ -155,6 +155,17 @@ pub enum Problem {
         /// What is wrong with its schema or template.
         text: String,
     },
+    /// A rate is limited of what the server does not offer.
+    #[error(
+        "`.rate_limit_of(\"{name}\", ..)` names no tool, prompt or resource of this server{}",
+        meant.map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default()
+    )]
+    UnknownItem {
+        /// The name.
+        name: String,
+        /// A name that comes near it.
+        meant: Option<&'static str>,
+    },
     /// A setting has a value that is not allowed.
     #[error("{setting} is {value}; it must be {allowed}")]
     Setting {

@@ -31,7 +31,7 @@ pub use endpoint::Requested;
 pub use error::{Error, Problem, Result};
 pub use extension::ProtocolExtension;
 pub use http::HeaderMap;
-pub use mcp_auth::{Auth, Principal, Scheme, Scopes, StaticTokens};
+pub use mcp_auth::{Auth, Principal, RateLimit, Scheme, Scopes, StaticTokens};
 pub use mcp_macros::{data, prompt, resource, tool};
 pub use notify::Notifier;
 pub use protocol::Era;

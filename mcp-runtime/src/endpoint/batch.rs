@@ -185,7 +185,10 @@ async fn carry_out(endpoint: Arc<Endpoint>, head: Head, peer: Peer, messages: Ve
             Reply::Accepted | Reply::Batch(_) => {}
             // No client that has batches has tasks, or listens by a request.
             Reply::Later(_) | Reply::Listen(_) => {}
-            Reply::Json { body, .. } | Reply::Opened { body, .. } | Reply::Challenge { body, .. } => {
+            Reply::Json { body, .. }
+            | Reply::TooMany { body, .. }
+            | Reply::Opened { body, .. }
+            | Reply::Challenge { body, .. } => {
                 bytes += body.len();
                 answers.push(body);
             }

@@ -165,6 +165,7 @@ impl Endpoint {
         if let Some(reply) = self.forbidden(common, principal, id) {
             return Ok(reply);
         }
+        self.count(None, &head)?;
         let Some(completion) = completion else {
             let none = crate::call::Completion::default();
             return Ok(ok(self.renderer.completion(id, terms.era, &none)));
@@ -200,6 +201,7 @@ impl Endpoint {
             heartbeat: self.bounds.heartbeat,
         };
         let Some(name) = self.offer.extensions.name_of(method) else { return Err(Refusal::unknown_method(method)) };
+        self.count(None, &head)?;
         let extensions = self.offer.extensions.clone();
         let plan = Plan::plain(Subject::Extension, name, limits);
         let method = method.to_owned();
@@ -239,7 +241,7 @@ impl Endpoint {
         Ok(Reply::Listen(Opening::new(async move { opening.await.map_err(|refusal| refusal.with_id(Some(&for_errors))) })))
     }
 
-    /// Whether this caller with this client may use it: `Some` with what it is told otherwise.
+    /// Whether this caller with this client may use it, and this often: `Some` with what it is told otherwise.
     fn admit(&self, common: &Common, head: &Head, terms: Terms, id: &str, meta: &RequestMeta) -> Result<Option<Reply>, Refusal> {
         if let Some(reply) = self.forbidden(common, head.principal.as_ref(), id) {
             return Ok(Some(reply));
@@ -247,7 +249,14 @@ impl Endpoint {
         let missing: Vec<_> =
             common.requires.iter().copied().filter(|capability| !meta.capabilities.contains(*capability)).collect();
         if missing.is_empty() {
-            return Ok(None);
+            return match self.count(Some(common), head) {
+                Ok(()) => Ok(None),
+                // A model reads this, and waits; an error it may never see.
+                Err(too_many) if common.noun == "tool" => {
+                    Ok(Some(ok(self.renderer.tool_result(id, terms.era, &ToolResult::error(too_many.message())))))
+                }
+                Err(too_many) => Err(too_many.into()),
+            };
         }
         let refusal = Refusal::missing_capabilities(common.name, &missing);
         if !terms.era.is_legacy() {

@@ -12,6 +12,7 @@ mod legacy;
 mod listen;
 mod origins;
 mod permits;
+mod rates;
 mod rounds;
 mod strings;
 mod task_worker;
@@ -42,6 +43,7 @@ pub(crate) use listen::{Listening, Word};
 pub(crate) use origins::{Origins, PublicUrl};
 pub(crate) use permits::Permits;
 pub use permits::Requested;
+pub(crate) use rates::CallRates;
 pub(crate) use rounds::Rounds;
 pub(crate) use tasks::Tasks;
 pub(crate) use unattended::Unattended;
@@ -75,6 +77,8 @@ pub(crate) struct Endpoint {
     streams: Arc<Streams>,
     pub(crate) tasks: Tasks,
     calls: Arc<Semaphore>,
+    /// `None` where callers may call as often as they like.
+    rates: Option<CallRates>,
     in_flight: Arc<InFlight>,
     pub(crate) unattended: Unattended,
     /// Kibibytes of request bodies that may be in the making.
@@ -123,6 +127,11 @@ pub(crate) enum Reply {
         status: StatusCode,
         body: Vec<u8>,
     },
+    /// A call too many; when to try again, in seconds.
+    TooMany {
+        retry_after: u64,
+        body: Vec<u8>,
+    },
     /// A legacy client was let in, and named so.
     Opened {
         session: String,
@@ -166,13 +175,14 @@ pub(crate) struct Parts {
     pub(crate) streams: Streams,
     pub(crate) tasks: Tasks,
     pub(crate) access: Access,
+    pub(crate) rates: Option<CallRates>,
     pub(crate) bounds: Bounds,
 }
 
 impl Endpoint {
     pub(crate) fn new(parts: Parts) -> Self {
         let Parts { path, catalog, paging, states, renderer, offer, legacy, rounds, .. } = parts;
-        let Parts { notifier, session_ears, streams, tasks, access, bounds, .. } = parts;
+        let Parts { notifier, session_ears, streams, tasks, access, rates, bounds, .. } = parts;
         Self {
             path,
             catalog,
@@ -188,6 +198,7 @@ impl Endpoint {
             streams: Arc::new(streams),
             tasks,
             calls: Arc::new(Semaphore::new(bounds.max_concurrent_calls)),
+            rates,
             in_flight: Arc::default(),
             unattended: Unattended::new(bounds.max_unattended_calls),
             buffers: Semaphore::new(bounds.max_buffered_bytes / KIB),
@@ -345,5 +356,9 @@ fn ok(body: Vec<u8>) -> Reply {
 
 fn refused(refusal: &Refusal) -> Reply {
     tracing::debug!(target: "mcp_runtime::server", status = refusal.status.as_u16(), code = refusal.code.number(), reason = refusal.message.as_str(), "request refused");
-    Reply::Json { status: refusal.status, body: refusal.to_json() }
+    let (status, body) = (refusal.status, refusal.to_json());
+    match refusal.retry_after.filter(|_| status == StatusCode::TOO_MANY_REQUESTS) {
+        Some(retry_after) => Reply::TooMany { retry_after, body },
+        None => Reply::Json { status, body },
+    }
 }

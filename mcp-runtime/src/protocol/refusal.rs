@@ -50,13 +50,15 @@ pub(crate) struct Refusal {
     pub(crate) code: Code,
     pub(crate) message: String,
     pub(crate) data: Option<Value>,
+    /// When to try again, in seconds.
+    pub(crate) retry_after: Option<u64>,
     /// The request's id as JSON text, where it could be read.
     pub(crate) id: Option<Box<str>>,
 }
 
 impl Refusal {
     pub(crate) fn new(status: StatusCode, code: Code, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), data: None, id: None }
+        Self { status, code, message: message.into(), data: None, retry_after: None, id: None }
     }
 
     pub(crate) fn bad(code: Code, message: impl Into<String>) -> Self {
@@ -132,6 +134,11 @@ impl Refusal {
 
     pub(crate) fn data(mut self, data: Value) -> Self {
         self.data = Some(data);
+        self
+    }
+
+    pub(crate) fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
         self
     }
 

@@ -67,6 +67,7 @@ impl Server {
         self.check_bounds(&mut problems);
         let offered = self.chosen(&mut problems);
         self.extensions().check(&mut problems);
+        let rates = self.rates(reach, &offered, &mut problems);
         let around = Surroundings {
             limits: Limits {
                 timeout: self.limits.timeout,
@@ -140,6 +141,7 @@ impl Server {
             streams: Streams::new(events),
             tasks,
             access,
+            rates,
             bounds: self.limits,
         };
         Ok(Built { endpoint: Arc::new(Endpoint::new(parts)) })

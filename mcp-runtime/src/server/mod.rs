@@ -1,6 +1,7 @@
 //! The builder.
 
 mod build;
+mod rates;
 mod sealing;
 mod serve;
 mod stdio;
@@ -9,7 +10,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mcp_auth::{Auth, KeyError, KeyRing, Principal, RelaySessions};
+use mcp_auth::{Auth, KeyError, KeyRing, Principal, RateLimit, RelaySessions};
 
 pub use build::Built;
 pub(crate) use build::Reach;
@@ -70,6 +71,8 @@ pub struct Server {
     event_store: Option<Arc<dyn EventStore>>,
     extensions: Vec<ProtocolExtension>,
     stdio_principal: Option<Principal>,
+    rate_limit: Option<RateLimit>,
+    rate_limits_of: Vec<(String, RateLimit)>,
     limits: Bounds,
 }
 
@@ -130,6 +133,8 @@ impl Server {
             event_store: None,
             extensions: Vec::new(),
             stdio_principal: None,
+            rate_limit: None,
+            rate_limits_of: Vec::new(),
             limits: Bounds::default(),
         }
     }

@@ -127,6 +127,7 @@ impl Client {
         let mut call = match self.endpoint.answer(self.head(headers.clone()), body) {
             Reply::Accepted => return (StatusCode::ACCEPTED, Vec::new()),
             Reply::Json { status, body } => return (status, body),
+            Reply::TooMany { body, .. } => return (StatusCode::TOO_MANY_REQUESTS, body),
             Reply::Opened { body, .. } => return (StatusCode::OK, body),
             Reply::Challenge { challenge, body } => return (challenge.status(), body),
             Reply::Batch(batch) => return (StatusCode::OK, batch.answers().await.unwrap_or_default()),

@@ -90,7 +90,7 @@ pub(crate) async fn serve_alone<B: HttpBody<Data = Bytes> + Send + Unpin>(
 
 /// Authenticators may ask who is at the other end.
 fn tell_peer<B>(endpoint: &Endpoint, request: &mut Request<B>, address: SocketAddr) {
-    if endpoint.access.auth.is_some() {
+    if endpoint.tells_peers_apart() {
         request.extensions_mut().insert(Peer(address));
     }
 }
@@ -136,6 +136,7 @@ async fn answer<B: HttpBody<Data = Bytes> + Send + Unpin>(
     Ok(match reply {
         Reply::Accepted => empty(StatusCode::ACCEPTED),
         Reply::Json { status, body } => accepted.answer(status, body),
+        Reply::TooMany { retry_after, body } => later(json(StatusCode::TOO_MANY_REQUESTS, body), retry_after),
         Reply::Opened { session, body } => opened(&session, body),
         Reply::Challenge { challenge, body } => challenged(&challenge, body),
         Reply::Call(call) => run(call, &accepted).await,
@@ -265,10 +266,16 @@ fn turned_down(auth: &Auth, rejection: &Rejection) -> Response<ReplyBody> {
     if matches!(rejection.kind(), RejectionKind::InvalidRequest | RejectionKind::InsufficientScope) {
         return challenged(&auth.challenge(Some(rejection)), body);
     }
-    let mut response = json(status, body);
-    if let Some(after) = rejection.retry_after() {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));
+    let response = json(status, body);
+    match rejection.retry_after() {
+        Some(after) => later(response, after.as_secs() + u64::from(after.subsec_nanos() > 0)),
+        None => response,
     }
+}
+
+/// The client should try again after so many seconds.
+fn later(mut response: Response<ReplyBody>, seconds: u64) -> Response<ReplyBody> {
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
     response
 }
 

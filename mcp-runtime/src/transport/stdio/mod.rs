@@ -127,7 +127,10 @@ impl Conversation {
         let head = Head { carrier, extensions: Extensions::new(), principal: self.principal.clone(), streams: true };
         match self.endpoint.answer(head, &text) {
             Reply::Accepted => {}
-            Reply::Json { body, .. } | Reply::Opened { body, .. } | Reply::Challenge { body, .. } => self.send(body).await,
+            Reply::Json { body, .. }
+            | Reply::TooMany { body, .. }
+            | Reply::Opened { body, .. }
+            | Reply::Challenge { body, .. } => self.send(body).await,
             Reply::Call(call) => self.spawn(|output| finish(call, output)).await,
             Reply::Batch(batch) => self.spawn(|output| finish_batch(batch, output)).await,
             Reply::Later(later) => {
