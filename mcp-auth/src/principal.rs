@@ -1,9 +1,10 @@
 //! Who is calling.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::Scopes;
@@ -26,6 +27,9 @@ pub enum Scheme {
 /// An authenticated caller. Cheap to clone.
 ///
 /// Two principals are the same caller when issuer and subject are equal; scopes and claims may differ between requests.
+///
+/// Behind an `AuthLayer` (feature `layer`) it is among the extensions of the request. In axum, a handler takes it by
+/// `Extension<Principal>`, and by `Option<Extension<Principal>>` where anonymous callers are allowed.
 #[derive(Clone)]
 pub struct Principal(Arc<Facts>);
 
@@ -39,6 +43,8 @@ struct Facts {
     scheme: Scheme,
     expires_at: Option<SystemTime>,
     body_digest: Option<[u8; 32]>,
+    /// Of issuer and subject, once somebody asks.
+    digest: OnceLock<[u8; 32]>,
 }
 
 impl Principal {
@@ -54,6 +60,7 @@ impl Principal {
             scheme: Scheme::Application,
             expires_at: None,
             body_digest: None,
+            digest: OnceLock::new(),
         }))
     }
 
@@ -102,7 +109,9 @@ impl Principal {
     }
 
     fn change(mut self, change: impl FnOnce(&mut Facts)) -> Self {
-        change(Arc::make_mut(&mut self.0));
+        let facts = Arc::make_mut(&mut self.0);
+        facts.digest = OnceLock::new();
+        change(facts);
         self
     }
 
@@ -134,16 +143,43 @@ impl Principal {
     /// principals have equal digests.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
-        // With its length before it, no issuer and subject read as another pair.
-        let issuer = self.issuer().map_or((0, ""), |issuer| (issuer.len() as u64 + 1, issuer));
-        let facts = [&issuer.0.to_le_bytes(), issuer.1.as_bytes(), self.subject().as_bytes()].concat();
-        sha256(&facts)
+        *self.0.digest.get_or_init(|| {
+            // With its length before it, no issuer and subject read as another pair.
+            let issuer = self.issuer().map_or((0, ""), |issuer| (issuer.len() as u64 + 1, issuer));
+            let facts = [&issuer.0.to_le_bytes(), issuer.1.as_bytes(), self.subject().as_bytes()].concat();
+            sha256(&facts)
+        })
     }
 
     /// Every claim that came with the credential.
     #[must_use]
     pub fn claims(&self) -> &Map<String, Value> {
         &self.0.claims
+    }
+
+    /// The claims as a type of the application's, read when they are asked for.
+    ///
+    /// ```
+    /// use mcp_auth::Principal;
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct Staff {
+    ///     department: String,
+    ///     #[serde(default)]
+    ///     on_call: bool,
+    /// }
+    ///
+    /// let principal = Principal::user("alice").claim("department", "billing").claim("email", "alice@example.com");
+    /// let staff: Staff = principal.claims_as()?;
+    /// assert_eq!((staff.department.as_str(), staff.on_call), ("billing", false));
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The claims have another shape. Who issued the credential decides what is in them: that is no fault of the caller's.
+    /// The text may quote a claim.
+    pub fn claims_as<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        T::deserialize(&self.0.claims)
     }
 
     /// How the caller proved who they are.
@@ -200,6 +236,26 @@ mod tests {
         assert_eq!(alice, alice.clone().scopes(["x"]));
         assert_ne!(alice, Principal::user("alice").issued_by("https://b.example"));
         assert_ne!(alice, Principal::user("alice"));
+    }
+
+    #[test]
+    fn a_digest_that_was_asked_for_follows_a_change() {
+        let alice = Principal::user("alice").issued_by("https://a.example");
+        let (digest, other) = (alice.digest(), alice.clone().issued_by("https://b.example"));
+        assert_eq!((alice.digest(), alice.clone().claim("c", 1).digest()), (digest, digest));
+        assert_eq!(other.digest(), Principal::user("alice").issued_by("https://b.example").digest());
+        assert_ne!(other.digest(), digest);
+    }
+
+    #[test]
+    fn claims_of_another_shape_are_an_error() {
+        #[derive(Debug, serde::Deserialize)]
+        struct Shape {
+            level: u8,
+        }
+        let of = |principal: Principal| principal.claims_as::<Shape>().map(|shape| shape.level);
+        assert_eq!(of(Principal::user("a").claim("level", 3).claim("more", "x")).ok(), Some(3));
+        assert!(of(Principal::user("a")).is_err() && of(Principal::user("a").claim("level", "3")).is_err());
     }
 
     #[test]
