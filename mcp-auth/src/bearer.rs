@@ -2,6 +2,7 @@
 
 #[cfg(feature = "jwt")]
 mod jwt;
+mod api_key;
 mod static_token;
 
 use base64::Engine as _;
@@ -13,6 +14,7 @@ use crate::Rejection;
 
 #[cfg(feature = "jwt")]
 pub use jwt::Jwt;
+pub use api_key::{ApiKey, ApiKeyError, ApiKeyFuture, ApiKeyStore, ApiKeyStoreError, ApiKeys};
 pub use static_token::StaticTokens;
 
 /// What an `Authorization` header carries.

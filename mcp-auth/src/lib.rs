@@ -41,6 +41,7 @@ pub use authenticate::{Authenticate, AuthenticateFuture, Peer, Place, Presented,
 #[cfg(feature = "jwt")]
 pub use bearer::Jwt;
 pub use bearer::StaticTokens;
+pub use bearer::{ApiKey, ApiKeyError, ApiKeyFuture, ApiKeyStore, ApiKeyStoreError, ApiKeys};
 pub use chain::{Auth, Decision};
 pub use challenge::{Challenge, ChallengeError};
 pub use digest::{digest, sha256};
