@@ -14,6 +14,7 @@
 //! ```
 
 mod attempts;
+mod answer;
 mod authenticate;
 mod bearer;
 mod chain;
@@ -21,6 +22,8 @@ mod challenge;
 mod cookie;
 mod digest;
 mod fetch;
+#[cfg(feature = "layer")]
+mod layer;
 mod metadata;
 mod network;
 mod principal;
@@ -47,6 +50,8 @@ pub use challenge::{Challenge, ChallengeError};
 pub use digest::{digest, sha256};
 pub use fetch::{Fetch, FetchError, FetchFuture, Trust};
 pub use network::Network;
+#[cfg(feature = "layer")]
+pub use layer::{AuthLayer, AuthLayerError, AuthService};
 pub use principal::{Principal, Scheme};
 pub use proxy::{
     Caller, Issued, MemoryReplays, MemoryRevocations, ProxyToken, Recheck, RecheckFuture, RelayError, RelaySessions, Replay,
