@@ -38,6 +38,7 @@ mod seal;
 mod signing;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod session;
 
 pub use attempts::Attempts;
 pub use authenticate::{Authenticate, AuthenticateFuture, Peer, Place, Presented, Verdict};
@@ -62,3 +63,4 @@ pub use rejection::{Rejection, RejectionKind};
 pub use resource::Resource;
 pub use scope::{Scopes, is_scope_token};
 pub use seal::{KeyError, KeyRing, Opened, Seal, SealError, Sealer};
+pub use session::TowerSession;

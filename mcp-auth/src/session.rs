@@ -1,0 +1,5 @@
+//! Sessions of browsers, by their cookies.
+
+mod tower;
+
+pub use tower::TowerSession;
