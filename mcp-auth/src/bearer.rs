@@ -14,6 +14,8 @@ use crate::Rejection;
 
 #[cfg(feature = "jwt")]
 pub use jwt::Jwt;
+#[cfg(feature = "sql-keys")]
+pub use api_key::ApiKeyTable;
 pub use api_key::{ApiKey, ApiKeyError, ApiKeyFuture, ApiKeyStore, ApiKeyStoreError, ApiKeys};
 pub use static_token::StaticTokens;
 

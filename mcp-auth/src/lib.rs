@@ -44,6 +44,8 @@ pub use attempts::Attempts;
 pub use authenticate::{Authenticate, AuthenticateFuture, Peer, Place, Presented, Verdict};
 #[cfg(feature = "jwt")]
 pub use bearer::Jwt;
+#[cfg(feature = "sql-keys")]
+pub use bearer::ApiKeyTable;
 pub use bearer::StaticTokens;
 pub use bearer::{ApiKey, ApiKeyError, ApiKeyFuture, ApiKeyStore, ApiKeyStoreError, ApiKeys};
 pub use chain::{Auth, Decision};

@@ -7,6 +7,8 @@
 
 mod record;
 mod store;
+#[cfg(feature = "sql-keys")]
+mod table;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -17,6 +19,8 @@ use subtle::ConstantTimeEq;
 
 pub use record::ApiKey;
 pub use store::{ApiKeyFuture, ApiKeyStore, ApiKeyStoreError};
+#[cfg(feature = "sql-keys")]
+pub use table::ApiKeyTable;
 
 use crate::digest::sha256;
 use crate::{
@@ -211,6 +215,7 @@ impl Authenticate for ApiKeys {
         if self.keys.is_empty() && self.store.is_none() {
             problems.push("ApiKeys has no key: add one with `.key(..)`, or a store of keys with `.store(..)`".to_owned());
         }
+        problems.extend(self.store.iter().flat_map(|store| store.problems()));
         problems.extend(self.twice.iter().map(|id| format!("the API key `{id}` is given twice")));
         let mut keys: Vec<_> = self.keys.values().collect();
         keys.sort_by_key(|key| key.id());

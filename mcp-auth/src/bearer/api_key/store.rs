@@ -37,6 +37,11 @@ pub trait ApiKeyStore: Send + Sync + 'static {
     /// # Errors
     /// The store does not answer. The client is told to try again, and not that its key is wrong.
     fn find<'a>(&'a self, id: &'a str) -> ApiKeyFuture<'a>;
+
+    /// What is wrong with the configuration, one sentence each; asked once, before the server starts.
+    fn problems(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 impl<F, R> ApiKeyStore for F
