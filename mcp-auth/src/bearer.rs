@@ -1,8 +1,8 @@
 //! Bearer tokens (RFC 6750).
 
+mod api_key;
 #[cfg(feature = "jwt")]
 mod jwt;
-mod api_key;
 mod static_token;
 
 use base64::Engine as _;
@@ -12,11 +12,11 @@ use http::request::Parts;
 
 use crate::Rejection;
 
-#[cfg(feature = "jwt")]
-pub use jwt::Jwt;
 #[cfg(feature = "sql-keys")]
 pub use api_key::ApiKeyTable;
 pub use api_key::{ApiKey, ApiKeyError, ApiKeyFuture, ApiKeyStore, ApiKeyStoreError, ApiKeys};
+#[cfg(feature = "jwt")]
+pub use jwt::Jwt;
 pub use static_token::StaticTokens;
 
 /// What an `Authorization` header carries.

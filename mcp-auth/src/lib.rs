@@ -13,8 +13,8 @@
 //! assert!(auth.problems().is_empty());
 //! ```
 
-mod attempts;
 mod answer;
+mod attempts;
 mod authenticate;
 mod bearer;
 mod chain;
@@ -34,27 +34,27 @@ mod rejection;
 mod resource;
 mod scope;
 mod seal;
+mod session;
 #[allow(dead_code, reason = "parts belong to features")]
 mod signing;
 #[cfg(feature = "testing")]
 pub mod testing;
-mod session;
 
 pub use attempts::Attempts;
 pub use authenticate::{Authenticate, AuthenticateFuture, Peer, Place, Presented, Verdict};
-#[cfg(feature = "jwt")]
-pub use bearer::Jwt;
 #[cfg(feature = "sql-keys")]
 pub use bearer::ApiKeyTable;
+#[cfg(feature = "jwt")]
+pub use bearer::Jwt;
 pub use bearer::StaticTokens;
 pub use bearer::{ApiKey, ApiKeyError, ApiKeyFuture, ApiKeyStore, ApiKeyStoreError, ApiKeys};
 pub use chain::{Auth, Decision};
 pub use challenge::{Challenge, ChallengeError};
 pub use digest::{digest, sha256};
 pub use fetch::{Fetch, FetchError, FetchFuture, Trust};
-pub use network::Network;
 #[cfg(feature = "layer")]
 pub use layer::{AuthLayer, AuthLayerError, AuthService};
+pub use network::Network;
 pub use principal::{Principal, Scheme};
 pub use proxy::{
     Caller, Issued, MemoryReplays, MemoryRevocations, ProxyToken, Recheck, RecheckFuture, RelayError, RelaySessions, Replay,
