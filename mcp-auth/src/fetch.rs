@@ -1,9 +1,18 @@
 //! What authenticators ask of authorization servers.
 
+#[cfg(feature = "fetch")]
+mod address;
+#[cfg(feature = "fetch")]
+mod client;
+
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use http::{Request, Response};
+
+#[cfg(feature = "fetch")]
+pub use client::HttpsClient;
 
 /// What [`Fetch::fetch`] returns.
 pub type FetchFuture<'a> = Pin<Box<dyn Future<Output = Result<Response<Vec<u8>>, FetchError>> + Send + 'a>>;
@@ -14,6 +23,23 @@ pub type FetchFuture<'a> = Pin<Box<dyn Future<Output = Result<Response<Vec<u8>>,
 pub trait Fetch: Send + Sync + 'static {
     /// Sends the request; its URI is absolute.
     fn fetch(&self, request: Request<Vec<u8>>, trust: Trust) -> FetchFuture<'_>;
+
+    /// Why it would never send a request to this URL, in a sentence: for the [problems](crate::Authenticate::problems) of
+    /// those who ask with it.
+    fn problem(&self, url: &str, trust: Trust) -> Option<String> {
+        let _ = (url, trust);
+        None
+    }
+}
+
+impl<F: Fetch + ?Sized> Fetch for Arc<F> {
+    fn fetch(&self, request: Request<Vec<u8>>, trust: Trust) -> FetchFuture<'_> {
+        (**self).fetch(request, trust)
+    }
+
+    fn problem(&self, url: &str, trust: Trust) -> Option<String> {
+        (**self).problem(url, trust)
+    }
 }
 
 /// Where a URL comes from.

@@ -51,6 +51,9 @@ pub use bearer::{ApiKey, ApiKeyError, ApiKeyFuture, ApiKeyStore, ApiKeyStoreErro
 pub use chain::{Auth, Decision};
 pub use challenge::{Challenge, ChallengeError};
 pub use digest::{digest, sha256};
+pub use digest::digest;
+#[cfg(feature = "fetch")]
+pub use fetch::HttpsClient;
 pub use fetch::{Fetch, FetchError, FetchFuture, Trust};
 #[cfg(feature = "layer")]
 pub use layer::{AuthLayer, AuthLayerError, AuthService};
