@@ -3,6 +3,14 @@
 mod api_key;
 #[cfg(feature = "jwt")]
 mod jwt;
+#[cfg(feature = "introspection")]
+mod authority;
+#[cfg(feature = "introspection")]
+mod google;
+#[cfg(feature = "introspection")]
+mod introspection;
+#[cfg(feature = "introspection")]
+mod lookups;
 mod static_token;
 
 use base64::Engine as _;
@@ -17,6 +25,10 @@ pub use api_key::ApiKeyTable;
 pub use api_key::{ApiKey, ApiKeyError, ApiKeyFuture, ApiKeyStore, ApiKeyStoreError, ApiKeys};
 #[cfg(feature = "jwt")]
 pub use jwt::Jwt;
+#[cfg(feature = "introspection")]
+pub use google::GoogleTokens;
+#[cfg(feature = "introspection")]
+pub use introspection::{Introspection, Unbound};
 pub use static_token::StaticTokens;
 
 /// What an `Authorization` header carries.

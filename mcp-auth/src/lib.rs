@@ -48,6 +48,8 @@ pub use bearer::ApiKeyTable;
 pub use bearer::Jwt;
 pub use bearer::StaticTokens;
 pub use bearer::{ApiKey, ApiKeyError, ApiKeyFuture, ApiKeyStore, ApiKeyStoreError, ApiKeys};
+#[cfg(feature = "introspection")]
+pub use bearer::{GoogleTokens, Introspection, Unbound};
 pub use chain::{Auth, Decision};
 pub use challenge::{Challenge, ChallengeError};
 pub use digest::{digest, sha256};

@@ -1,0 +1,318 @@
+//! Tokens that only their authorization server can read: it is asked (RFC 7662).
+
+mod answer;
+mod credentials;
+mod form;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderValue, Request, Response, StatusCode, Uri};
+use serde_json::Value;
+
+use self::answer::Rules;
+use self::credentials::{Credentials, OwnToken};
+use self::form::form;
+use super::authority::{Failure, ask, object};
+use super::is_jwt;
+use super::lookups::{Active, Answer, Lookups};
+use crate::{
+    Authenticate, AuthenticateFuture, Fetch, HttpsClient, Place, Presented, Principal, Rejection, Resource, Trust, Verdict,
+};
+
+/// The longest token that a server is asked about, in bytes.
+pub(super) const MAX_TOKEN: usize = 8 << 10;
+
+/// Asks the authorization server about every token: Django OAuth Toolkit, Keycloak, Ory Hydra and others answer so.
+///
+/// ```
+/// use mcp_auth::{Auth, Introspection, Resource};
+///
+/// let auth = Auth::chain()
+///     .protecting(Resource::new("https://mcp.example.com/mcp").expect("a URL"))
+///     .with(
+///         Introspection::at("https://www.example.com/o/introspect/")
+///             .issuer("https://www.example.com/o")
+///             .client_credentials("https://www.example.com/o/token/", "mcp-server", "its secret", "introspection")
+///             .subject_from_username(),
+///     );
+/// assert!(auth.problems().is_empty());
+/// ```
+///
+/// An answer counts where its `active` is `true`, its `exp` and `nbf` hold, its `aud` names the protected resource, it has a
+/// subject, and nothing in it says that this is another kind of token than an access token, or one bound to a key. A member that
+/// is not what RFC 7662 says makes the token invalid. Whatever else the server answers says nothing about the token: the request
+/// gets HTTP 503, and the server is asked again after a second.
+///
+/// | limit | |
+/// |---|---|
+/// | a token is good without asking again | 30 seconds, and at most until `exp`: a revoked token counts for so long |
+/// | a token is not good without asking again | 2 seconds |
+/// | tokens of which the answer is kept | 10,000 |
+/// | questions at once | 64, and one about each token |
+/// | length of a token, and of an answer | 8 KiB, 64 KiB |
+pub struct Introspection {
+    url: Box<str>,
+    credentials: Credentials,
+    rules: Rules,
+    audiences: Vec<Box<str>>,
+    audience_by_prefix: bool,
+    unbound: Unbound,
+    jwts_of: Vec<Box<str>>,
+    fetch: Arc<dyn Fetch>,
+    lookups: Lookups,
+}
+
+/// What becomes of tokens that were issued for no resource in particular, and so may be meant for another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unbound {
+    /// They are refused, as MCP demands (2026-07-28, "Authorization", "Token Audience Binding and Validation").
+    Deny,
+    /// They count where one of these OAuth clients asked for them, which are known to use them here only.
+    AllowClients(Vec<Box<str>>),
+}
+
+impl Unbound {
+    /// Those of these clients, by `client_id`.
+    #[must_use]
+    pub fn allow_clients<S: Into<Box<str>>>(clients: impl IntoIterator<Item = S>) -> Self {
+        Self::AllowClients(clients.into_iter().map(Into::into).collect())
+    }
+}
+
+impl Introspection {
+    /// By the introspection endpoint at this URL. It must be the exact one, with its slash at the end where it has one: no
+    /// redirect is followed.
+    #[must_use]
+    pub fn at(url: impl Into<Box<str>>) -> Self {
+        Self {
+            url: url.into(),
+            credentials: Credentials::Missing,
+            rules: Rules::default(),
+            audiences: Vec::new(),
+            audience_by_prefix: false,
+            unbound: Unbound::Deny,
+            jwts_of: Vec::new(),
+            fetch: HttpsClient::shared(),
+            lookups: Lookups::default(),
+        }
+    }
+
+    /// Asks with this bearer token, which does not change.
+    #[must_use]
+    pub fn bearer(self, token: impl Into<Box<str>>) -> Self {
+        Self { credentials: Credentials::Bearer(token.into()), ..self }
+    }
+
+    /// Asks with this client's id and secret (RFC 6749 section 2.3.1). A server that stores secrets well takes its time to check
+    /// one, with every question: Django OAuth Toolkit some 0.3 seconds.
+    #[must_use]
+    pub fn basic(self, id: impl Into<Box<str>>, secret: impl Into<Box<str>>) -> Self {
+        Self { credentials: Credentials::Basic { id: id.into(), secret: secret.into() }, ..self }
+    }
+
+    /// Asks with a token that this client gets for itself at the token endpoint (RFC 6749 section 4.4), with this scope, once
+    /// an hour: `introspection` for Django OAuth Toolkit. An empty scope is not asked for.
+    #[must_use]
+    pub fn client_credentials(
+        self,
+        token_url: impl Into<Box<str>>,
+        id: impl Into<Box<str>>,
+        secret: impl Into<Box<str>>,
+        scope: impl Into<Box<str>>,
+    ) -> Self {
+        let own = OwnToken::new(token_url.into(), id.into(), secret.into(), scope.into());
+        Self { credentials: Credentials::Own(Box::new(own)), ..self }
+    }
+
+    /// Whose tokens these are, by issuer identifier: callers are theirs, clients are sent there, and an `iss` in an answer must
+    /// be it.
+    #[must_use]
+    pub fn issuer(mut self, issuer: impl Into<Box<str>>) -> Self {
+        self.rules.issuer = issuer.into();
+        self
+    }
+
+    /// Takes no answer without an `iss`, for a server that gives one.
+    #[must_use]
+    pub fn require_issuer(mut self) -> Self {
+        self.rules.require_issuer = true;
+        self
+    }
+
+    /// Another name of this server, exactly as tokens have it in `aud`, for servers that do not issue tokens for a URL. With it
+    /// the URL of the protected resource is none any more. May be given several times.
+    #[must_use]
+    pub fn audience(mut self, audience: impl Into<Box<str>>) -> Self {
+        self.audiences.push(audience.into());
+        self
+    }
+
+    /// Takes tokens for what the protected resource is a part of by its path, too: `https://www.example.com` for
+    /// `https://www.example.com/mcp`, as Django OAuth Toolkit does.
+    #[must_use]
+    pub fn audience_by_prefix(self) -> Self {
+        Self { audience_by_prefix: true, ..self }
+    }
+
+    /// What becomes of tokens without an audience. [Refused](Unbound::Deny), unless this says otherwise.
+    #[must_use]
+    pub fn unbound_tokens(self, unbound: Unbound) -> Self {
+        Self { unbound, ..self }
+    }
+
+    /// Takes `username` as subject where an answer has no `sub`, as Django OAuth Toolkit's have none. User names must be lasting
+    /// for that: who gets a name that was another's is that other.
+    #[must_use]
+    pub fn subject_from_username(mut self) -> Self {
+        self.rules.subject_from_username = true;
+        self
+    }
+
+    /// Takes tokens that stand for no user, but for a client itself, as `client:` and its `client_id`.
+    #[must_use]
+    pub fn subject_from_client(mut self) -> Self {
+        self.rules.subject_from_client = true;
+        self
+    }
+
+    /// Asks about JWTs too whose `iss` is this, which is believed for that purpose only. Other JWTs are never sent anywhere.
+    #[must_use]
+    pub fn jwts_of(mut self, issuer: impl Into<Box<str>>) -> Self {
+        self.jwts_of.push(issuer.into());
+        self
+    }
+
+    /// Asks through this client: one with other permissions, or a test's.
+    #[must_use]
+    pub fn fetching_with(self, fetch: impl Fetch) -> Self {
+        Self { fetch: Arc::new(fetch), ..self }
+    }
+
+    async fn judge(&self, presented: Presented<'_>) -> Result<Principal, Rejection> {
+        let (token, now) = (presented.credential(), presented.now());
+        if token.len() > MAX_TOKEN {
+            return Err(Rejection::invalid_token("too_long"));
+        }
+        let answer = self.lookups.look_up(token, now, self.question(token, now)).await?;
+        let active = answer.as_ref().as_ref().map_err(|reason| Rejection::invalid_token(reason))?;
+        self.check_audience(active, presented.resource()).map_err(Rejection::invalid_token)?;
+        Ok(active.principal.clone())
+    }
+
+    fn check_audience(&self, active: &Active, resource: Option<&Resource>) -> Result<(), &'static str> {
+        let is_ours = |audience: &str| match resource {
+            _ if !self.audiences.is_empty() => self.audiences.iter().any(|ours| **ours == *audience),
+            Some(ours) => ours.is_named_by(audience) || (self.audience_by_prefix && ours.is_within(audience)),
+            None => false,
+        };
+        match (&self.unbound, active.principal.client()) {
+            _ if !active.audiences.is_empty() => {
+                if active.audiences.iter().any(|audience| is_ours(audience)) {
+                    Ok(())
+                } else {
+                    Err("foreign_audience")
+                }
+            }
+            (Unbound::AllowClients(known), Some(client)) if known.iter().any(|known| **known == *client) => Ok(()),
+            _ => Err("no_audience"),
+        }
+    }
+
+    async fn question(&self, token: &str, now: SystemTime) -> Result<Answer, Failure> {
+        let mut header = self.credentials.header(&*self.fetch, now).await?;
+        let mut answer = self.ask(token, &header).await?;
+        let is_refused = matches!(answer.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+        if is_refused && self.credentials.refused(&header, now) {
+            header = self.credentials.header(&*self.fetch, now).await?;
+            answer = self.ask(token, &header).await?;
+        }
+        if answer.status() != StatusCode::OK {
+            return Err(Failure::of_status(answer.status(), answer.headers()));
+        }
+        answer::read(object(&answer)?, &self.rules, now)
+    }
+
+    async fn ask(&self, token: &str, header: &HeaderValue) -> Result<Response<Vec<u8>>, Failure> {
+        let request = Request::post(&*self.url)
+            .header(AUTHORIZATION, header)
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(ACCEPT, "application/json")
+            .body(form(&[("token", token)]))
+            .map_err(|_| Failure::refused("its URL is wrong"))?;
+        ask(&*self.fetch, request).await
+    }
+
+    fn url_problem(&self, url: &str) -> Option<String> {
+        let is_url = url.parse::<Uri>().is_ok_and(|uri| uri.scheme().is_some() && uri.authority().is_some());
+        if is_url { self.fetch.problem(url, Trust::Configured) } else { Some(format!("`{url}` is no absolute URL")) }
+    }
+}
+
+impl Authenticate for Introspection {
+    fn places(&self) -> Vec<Place> {
+        if self.jwts_of.is_empty() { vec![Place::AnyBearer] } else { vec![Place::Bearer, Place::AnyBearer] }
+    }
+
+    fn owns(&self, token: &str) -> bool {
+        token.len() <= MAX_TOKEN && claimed_issuer(token).is_some_and(|issuer| self.jwts_of.iter().any(|ours| **ours == *issuer))
+    }
+
+    fn authenticate<'a>(&'a self, presented: Presented<'a>) -> AuthenticateFuture<'a> {
+        Box::pin(async move {
+            match self.judge(presented).await {
+                Ok(principal) => Verdict::Accepted(principal),
+                Err(rejection) => Verdict::Rejected(rejection),
+            }
+        })
+    }
+
+    fn problems(&self, resource: Option<&Resource>) -> Vec<String> {
+        let mut problems: Vec<_> = self.url_problem(&self.url).into_iter().collect();
+        if let Credentials::Own(own) = &self.credentials {
+            problems.extend(self.url_problem(&own.url));
+        }
+        problems.extend(self.credentials.problem().map(str::to_owned));
+        if self.rules.issuer.is_empty() {
+            problems.push("does not say whose tokens these are: add `.issuer(..)`".to_owned());
+        }
+        if self.audiences.is_empty() && resource.is_none() {
+            problems.push("does not know for whom tokens must be: set the public URL, or add `.audience(..)`".to_owned());
+        }
+        if self.unbound == Unbound::AllowClients(Vec::new()) {
+            problems.push("allows unbound tokens of no client: name one, or leave `.unbound_tokens(..)` out".to_owned());
+        }
+        problems.into_iter().map(|problem| format!("introspection at `{}`: {problem}", self.url)).collect()
+    }
+
+    fn issuers(&self) -> Vec<String> {
+        vec![self.rules.issuer.to_string()]
+    }
+}
+
+/// The `iss` of a JWT, which nobody has verified.
+fn claimed_issuer(token: &str) -> Option<String> {
+    let claims = token.split('.').nth(1).filter(|_| is_jwt(token))?;
+    let claims: Value = serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(claims).ok()?).ok()?;
+    claims.get("iss")?.as_str().map(str::to_owned)
+}
+
+/// Its credentials are secrets.
+impl fmt::Debug for Introspection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Introspection")
+            .field("url", &self.url)
+            .field("issuer", &self.rules.issuer)
+            .field("audiences", &self.audiences)
+            .field("unbound", &self.unbound)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;
