@@ -21,6 +21,8 @@ mod chain;
 mod challenge;
 mod cookie;
 mod digest;
+#[cfg(feature = "django")]
+mod django;
 mod fetch;
 #[cfg(feature = "layer")]
 mod layer;
@@ -56,6 +58,8 @@ pub use digest::{digest, sha256};
 pub use digest::digest;
 #[cfg(feature = "fetch")]
 pub use fetch::HttpsClient;
+#[cfg(feature = "django")]
+pub use django::{DjangoOAuth, DjangoSession, Unbound, UserKey, UserTable};
 pub use fetch::{Fetch, FetchError, FetchFuture, Trust};
 #[cfg(feature = "layer")]
 pub use layer::{AuthLayer, AuthLayerError, AuthService};

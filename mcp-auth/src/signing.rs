@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! signed  = payload ":" base62(unix seconds) ":" base64url( HMAC-SHA256( SHA256(salt "signer" key), payload ":" base62(..) ) )
-//! payload = base64url(json)
+//! payload = base64url(json)  or  "." base64url(zlib(json))
 //! ```
 //!
 //! base64url has no padding; base62 has the digits `0-9A-Za-z`. The key of the MAC is always the digest, never the text that
@@ -22,6 +22,7 @@ const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
 
 /// Signs for one purpose, and knows what any of its keys signed for it.
 pub(crate) struct Signer {
+    salt: String,
     /// The keys of the MAC; the first signs.
     keys: Vec<[u8; 32]>,
 }
@@ -39,7 +40,13 @@ impl Signer {
     /// For a purpose, by its salt, with the current key and those that it replaced.
     pub(crate) fn new<K: AsRef<str>>(salt: &str, keys: impl IntoIterator<Item = K>) -> Self {
         let salt = format!("{salt}signer");
-        Self { keys: keys.into_iter().map(|key| derived_key(&salt, key.as_ref())).collect() }
+        let keys = keys.into_iter().map(|key| derived_key(&salt, key.as_ref())).collect();
+        Self { salt, keys }
+    }
+
+    /// With one more key, after those that it has.
+    pub(crate) fn add(&mut self, key: &str) {
+        self.keys.push(derived_key(&self.salt, key));
     }
 
     /// What the text says, if one of the keys signed it.
@@ -73,11 +80,25 @@ impl Signer {
 
 /// The JSON text in a payload, of at most `max` bytes.
 pub(crate) fn json(payload: &str, max: usize) -> Option<Vec<u8>> {
+    #[cfg(feature = "django")]
+    if let Some(compressed) = payload.strip_prefix('.') {
+        return inflate(&URL_SAFE_NO_PAD.decode(compressed).ok()?, max);
+    }
     // Three bytes are four characters.
     if payload.len() / 4 * 3 > max {
         return None;
     }
     URL_SAFE_NO_PAD.decode(payload).ok().filter(|json| json.len() <= max)
+}
+
+/// What zlib compressed, if that is at most `max` bytes: a few kilobytes may be a bomb.
+#[cfg(feature = "django")]
+pub(crate) fn inflate(compressed: &[u8], max: usize) -> Option<Vec<u8>> {
+    use std::io::Read as _;
+
+    let mut bytes = Vec::new();
+    flate2::read::ZlibDecoder::new(compressed).take(max as u64 + 1).read_to_end(&mut bytes).ok()?;
+    (bytes.len() <= max).then_some(bytes)
 }
 
 /// The payload of a JSON text.
@@ -198,5 +219,27 @@ mod tests {
         assert_eq!(json(&ten, 9), None);
         assert_eq!(json("e30=", 9), None);
         assert_eq!(json("e 30", 9), None);
+    }
+
+    #[cfg(feature = "django")]
+    #[test]
+    fn inflation_is_bounded() {
+        use std::io::Write as _;
+
+        let compressed = |bytes: &[u8]| {
+            let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+            encoder.write_all(bytes).expect("memory");
+            format!(".{}", payload(&encoder.finish().expect("memory")))
+        };
+        let bomb = compressed(&vec![b' '; 8 << 20]);
+        assert!(bomb.len() < 20_000);
+        assert_eq!(json(&bomb, 1 << 20), None);
+        assert_eq!(json(&bomb, 8 << 20).map(|json| json.len()), Some(8 << 20));
+        assert_eq!(json(&compressed(b"0123456789"), 10).as_deref(), Some(b"0123456789".as_slice()));
+        assert_eq!(json(&compressed(b"0123456789"), 9), None);
+        assert_eq!(json(".eJyrVipLLSrOzM9TslJQMlSqBQA0iQTt", 99).as_deref(), None, "a checksum that is wrong");
+        for broken in [".", ".AAAA", ".e30"] {
+            assert_eq!(json(broken, 99), None, "{broken}");
+        }
     }
 }
