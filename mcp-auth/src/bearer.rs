@@ -50,7 +50,8 @@ pub(crate) fn authorization(request: &Parts) -> Result<Authorization<'_>, Reject
         return Err(Rejection::invalid_request("more than one Authorization header"));
     };
     let value = value.to_str().map_err(|_| Rejection::invalid_request(MALFORMED))?;
-    let (scheme, rest) = value.split_once(' ').unwrap_or((value, ""));
+    // What stands behind a tab is a token that is set apart wrongly, and not a scheme of another name.
+    let (scheme, rest) = value.split_at(value.find([' ', '\t']).unwrap_or(value.len()));
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Ok(Authorization::Other(scheme, rest.trim_matches(' ')));
     }
@@ -75,6 +76,23 @@ pub(crate) fn is_jwt(token: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn blanks_alone_set_a_token_apart() {
+        let told = |value: &str| {
+            let request = http::Request::get("/").header(AUTHORIZATION, value).body(()).expect("a request");
+            match authorization(&request.into_parts().0) {
+                Ok(Authorization::Bearer(token)) => Some(token.to_owned()),
+                Ok(Authorization::Other(_)) => Some("another scheme".to_owned()),
+                Err(_) => None,
+            }
+        };
+        assert_eq!(told("bEaReR  abc").as_deref(), Some("abc"));
+        assert_eq!(told("BearerX abc").as_deref(), Some("another scheme"));
+        for malformed in ["Bearer", "Bearer\tabc", "Bearer \tabc", "Bearer a b"] {
+            assert_eq!(told(malformed), None, "{malformed:?}");
+        }
+    }
 
     #[test]
     fn a_jwt_is_known_by_its_head() {
