@@ -29,6 +29,8 @@ mod redis;
 mod session;
 mod table;
 mod user;
+#[cfg(test)]
+mod vectors;
 
 pub use oauth::{DjangoOAuth, Unbound};
 pub use session::DjangoSession;

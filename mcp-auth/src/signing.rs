@@ -124,7 +124,7 @@ fn signature_of(key: &[u8; 32], value: &str) -> String {
     URL_SAFE_NO_PAD.encode(mac(key, value.as_bytes()))
 }
 
-fn base62(text: &str) -> Option<u64> {
+pub(crate) fn base62(text: &str) -> Option<u64> {
     if text.is_empty() {
         return None;
     }
@@ -139,7 +139,7 @@ fn base62(text: &str) -> Option<u64> {
     })
 }
 
-fn to_base62(mut number: u64) -> String {
+pub(crate) fn to_base62(mut number: u64) -> String {
     let mut digits = Vec::new();
     loop {
         digits.push(char::from(DIGITS[(number % 62) as usize]));
@@ -231,10 +231,10 @@ mod tests {
             encoder.write_all(bytes).expect("memory");
             format!(".{}", payload(&encoder.finish().expect("memory")))
         };
-        let bomb = compressed(&vec![b' '; 8 << 20]);
-        assert!(bomb.len() < 20_000);
+        let bomb = compressed(&vec![b' '; 2 << 20]);
+        assert!(bomb.len() < 5_000);
         assert_eq!(json(&bomb, 1 << 20), None);
-        assert_eq!(json(&bomb, 8 << 20).map(|json| json.len()), Some(8 << 20));
+        assert_eq!(json(&bomb, 2 << 20).map(|json| json.len()), Some(2 << 20));
         assert_eq!(json(&compressed(b"0123456789"), 10).as_deref(), Some(b"0123456789".as_slice()));
         assert_eq!(json(&compressed(b"0123456789"), 9), None);
         assert_eq!(json(".eJyrVipLLSrOzM9TslJQMlSqBQA0iQTt", 99).as_deref(), None, "a checksum that is wrong");
