@@ -14,6 +14,7 @@
 //! SQLite is opened for reading alone. Dates must be in UTC there: the site has `USE_TZ = True`, Django's default.
 
 mod audience;
+#[cfg(any(test, feature = "redis"))]
 mod cache;
 mod csrf;
 mod database;
@@ -28,6 +29,8 @@ mod recall;
 mod redis;
 mod session;
 mod table;
+#[cfg(test)]
+mod tests;
 mod user;
 #[cfg(test)]
 mod vectors;

@@ -81,7 +81,7 @@ async fn user_of(auth: &Auth, cookie: &str) -> Result<String, String> {
 /// What is wrong with the answer, if something is.
 fn differs(case: &str, expect: &Value, told: &Result<String, String>) -> Option<String> {
     let expected = if expect["ok"] == true { Some(expect["user_id"].to_string()) } else { None };
-    println!("{case}: {told:?}");
+    eprintln!("{case}: {told:?}");
     (told.as_ref().ok() != expected.as_ref()).then(|| format!("{case}: {told:?}, {expected:?} was expected"))
 }
 

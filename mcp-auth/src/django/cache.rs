@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 use std::pin::Pin;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use super::direct::session_key;
+use super::payload::Session;
 use crate::signing::inflate;
 use crate::{Rejection, signing};
 
@@ -50,6 +52,20 @@ impl Default for CacheKeys {
     fn default() -> Self {
         Self { prefix: "".into(), version: 1, engine: Self::CACHE }
     }
+}
+
+/// The session of this cookie in a cache, and until when it is there. `None`: nobody is logged in.
+pub(super) async fn session(
+    cache: &dyn Cache,
+    keys: &CacheKeys,
+    key: &str,
+    now: SystemTime,
+) -> Result<Option<(Session, Option<SystemTime>)>, Rejection> {
+    let key = session_key(key)?;
+    let cached = cache.get(keys.key(key)).await?.ok_or_else(|| Rejection::invalid_token("session_not_found"))?;
+    let until = cached.lifetime.and_then(|lifetime| now.checked_add(lifetime));
+    let session = Session::read(&json(&cached.value)?)?;
+    Ok(session.map(|session| (session, until)))
 }
 
 /// The JSON text of a session in a cache.

@@ -27,7 +27,7 @@ pub(super) struct Database {
 }
 
 enum Options {
-    Sqlite(SqliteConnectOptions),
+    Sqlite(Box<SqliteConnectOptions>),
     Postgres(Box<PgConnectOptions>),
 }
 
@@ -131,7 +131,7 @@ impl Database {
     fn pool(&self) -> Option<&Pool> {
         let options = self.options.as_ref().ok()?;
         Some(self.pool.get_or_init(|| match options {
-            Options::Sqlite(options) => Pool::Sqlite(lazy(options.clone())),
+            Options::Sqlite(options) => Pool::Sqlite(lazy((**options).clone())),
             Options::Postgres(options) => Pool::Postgres(lazy((**options).clone())),
         }))
     }
@@ -147,7 +147,7 @@ fn options(url: &str) -> Result<Options, String> {
     match scheme {
         "sqlite" => url
             .parse::<SqliteConnectOptions>()
-            .map(|options| Options::Sqlite(options.read_only(true).create_if_missing(false)))
+            .map(|options| Options::Sqlite(Box::new(options.read_only(true).create_if_missing(false))))
             .map_err(|_| "the database's URL can not be read: `sqlite:///srv/site/db.sqlite3`, for example".to_owned()),
         "postgres" | "postgresql" => url.parse().map(|options| Options::Postgres(Box::new(options))).map_err(|_| {
             "the database's URL can not be read: `postgres://reader:password@db.example.com/site`, for example".to_owned()

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+#[cfg(any(test, feature = "redis"))]
 use super::cache::{self, Cache, CacheKeys};
 use super::database::{Database, Key};
 use super::keys::SiteKeys;
@@ -36,6 +37,7 @@ pub(super) enum Store {
     /// The engine `signed_cookies`: in the cookie itself, for so long.
     Cookie(Duration),
     /// The engine `cache`.
+    #[cfg(any(test, feature = "redis"))]
     Cache(Box<dyn Cache>, CacheKeys),
 }
 
@@ -64,7 +66,8 @@ impl Direct {
         let found = match &self.store {
             Store::Table(table) => self.in_table(table, cookie, now).await?,
             Store::Cookie(age) => self.in_cookie(*age, cookie, now)?,
-            Store::Cache(cache, keys) => in_cache(&**cache, keys, cookie, now).await?,
+            #[cfg(any(test, feature = "redis"))]
+            Store::Cache(cache, keys) => cache::session(&**cache, keys, cookie, now).await?,
         };
         let Some((session, until)) = found else { return Ok(None) };
         let is_allowed = |backend: &str| backend == session.backend;
@@ -144,30 +147,18 @@ impl Direct {
         match &self.store {
             Store::Table(table) => problems.extend(table.problem("table")),
             Store::Cookie(age) if age.is_zero() => {
-                problems.push("sessions of the age 0 are over at once: give `SESSION_COOKIE_AGE`".to_owned())
+                problems.push("sessions of the age 0 are over at once: give `SESSION_COOKIE_AGE`".to_owned());
             }
             Store::Cookie(_) => {}
+            #[cfg(any(test, feature = "redis"))]
             Store::Cache(cache, _) => problems.extend(cache.problem()),
         }
         problems
     }
 }
 
-async fn in_cache(
-    cache: &dyn Cache,
-    keys: &CacheKeys,
-    key: &str,
-    now: SystemTime,
-) -> Result<Option<(Session, Option<SystemTime>)>, Rejection> {
-    let key = session_key(key)?;
-    let cached = cache.get(keys.key(key)).await?.ok_or_else(|| Rejection::invalid_token("session_not_found"))?;
-    let until = cached.lifetime.and_then(|lifetime| now.checked_add(lifetime));
-    let session = Session::read(&cache::json(&cached.value)?)?;
-    Ok(session.map(|session| (session, until)))
-}
-
 /// The key of a session: Django makes 32 of these characters, and takes from 8 on. Its tables have room for 40.
-fn session_key(cookie: &str) -> Result<&str, Rejection> {
+pub(super) fn session_key(cookie: &str) -> Result<&str, Rejection> {
     let is_key = (8..=40).contains(&cookie.len()) && cookie.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     if is_key { Ok(cookie) } else { Err(Rejection::invalid_token("bad_session_key")) }
 }

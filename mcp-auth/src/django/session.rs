@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(any(test, feature = "redis"))]
 use super::cache::CacheKeys;
 use super::csrf;
 use super::delegated::Delegated;

@@ -78,12 +78,12 @@ fn cached_sessions() {
                 assert_eq!(Some(&facts), case["session"].as_object(), "{label}");
                 let session = Session::read(&json).expect(label).expect(label);
                 assert_eq!(session.user_id, case["expect"]["user_id"].to_string(), "{label}");
-                println!("{label}: user {}", session.user_id);
+                eprintln!("{label}: user {}", session.user_id);
             }
             Err(rejection) => {
                 assert!(label.contains("ickle") || label.contains("KEY_PREFIX=site1"), "{label}: {rejection}");
                 assert_eq!(rejection.reason(), "pickled_session", "{label}");
-                println!("{label}: pickled");
+                eprintln!("{label}: pickled");
             }
         }
     }

@@ -1,4 +1,5 @@
-//! A Django site's database, and what the site signs.
+//! A Django site's database, and what the site signs. Each test binary has its own use for it.
+#![allow(dead_code)]
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,9 +14,9 @@ use sqlx::AssertSqlSafe;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 
 /// The time of all tests: 2026-06-15 12:00:00 UTC.
-pub const NOW: u64 = 1_781_524_800;
+pub(crate) const NOW: u64 = 1_781_524_800;
 
-pub fn now() -> SystemTime {
+pub(crate) fn now() -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(NOW)
 }
 
@@ -32,13 +33,13 @@ CREATE TABLE oauth2_provider_accesstoken (id integer PRIMARY KEY, token text NOT
 ";
 
 /// A database of its own in a file that goes with it.
-pub struct Site {
+pub(crate) struct Site {
     path: PathBuf,
     pool: SqlitePool,
 }
 
 impl Site {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("mcp-auth-django-{}-{}.sqlite3", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let path = std::env::temp_dir().join(name);
@@ -49,15 +50,15 @@ impl Site {
         site
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("sqlite://{}", self.path.display())
     }
 
-    pub async fn run(&self, sql: &str) {
+    pub(crate) async fn run(&self, sql: &str) {
         sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&self.pool).await.expect(sql);
     }
 
-    pub async fn insert(&self, table: &str, row: &Map<String, Value>) {
+    pub(crate) async fn insert(&self, table: &str, row: &Map<String, Value>) {
         let columns = row.keys().cloned().collect::<Vec<_>>().join(", ");
         let places = vec!["?"; row.len()].join(", ");
         let sql = format!("INSERT INTO {table} ({columns}) VALUES ({places})");
@@ -80,30 +81,30 @@ impl Drop for Site {
     }
 }
 
-pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
     let digest = Sha256::digest(bytes).expect("a short text");
     digest.as_ref().try_into().expect("32 bytes")
 }
 
-pub fn salted_hmac(salt: &str, value: &str, secret: &str) -> [u8; 32] {
+pub(crate) fn salted_hmac(salt: &str, value: &str, secret: &str) -> [u8; 32] {
     let key = sha256(format!("{salt}{secret}").as_bytes());
     let key = SecretKey::try_from(key.as_slice()).expect("32 bytes");
     let tag = HmacSha256::hmac(&key, value.as_bytes()).expect("a short text");
     tag.unprotected_as_ref().try_into().expect("32 bytes")
 }
 
-pub fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// As `django.core.signing.dumps` does, at a time.
-pub fn dumps(json: &str, salt: &str, secret: &str, at: u64) -> String {
+pub(crate) fn dumps(json: &str, salt: &str, secret: &str, at: u64) -> String {
     let value = format!("{}:{}", BASE64_URL_SAFE_NO_PAD.encode(json), base62(at));
     let signature = BASE64_URL_SAFE_NO_PAD.encode(salted_hmac(&format!("{salt}signer"), &value, secret));
     format!("{value}:{signature}")
 }
 
-pub fn session_auth_hash(password: &str, secret: &str) -> String {
+pub(crate) fn session_auth_hash(password: &str, secret: &str) -> String {
     hex(&salted_hmac("django.contrib.auth.models.AbstractBaseUser.get_session_auth_hash", password, secret))
 }
 
