@@ -1,0 +1,206 @@
+//! Sessions that the site itself is asked about.
+#![cfg(feature = "django")]
+
+use std::cell::Cell;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use http::{Request, Response};
+use mcp_auth::{Auth, Decision, DjangoSession, Fetch, FetchError, FetchFuture, RejectionKind, Resource, Scheme, Trust};
+use serde_json::json;
+
+const NOW: u64 = 1_781_524_800;
+
+thread_local! {
+    /// The time, in seconds since 1970.
+    static TIME: Cell<u64> = const { Cell::new(NOW) };
+}
+
+fn clock() -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(TIME.get())
+}
+
+/// A site that answers the same until it is told otherwise, and keeps what it was asked.
+#[derive(Clone, Default)]
+struct Site(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    /// `None`: it is down.
+    answer: Option<(u16, String)>,
+    asked: Vec<Request<Vec<u8>>>,
+}
+
+impl Site {
+    fn answers(&self, status: u16, body: impl ToString) {
+        self.0.lock().expect("nobody panicked").answer = Some((status, body.to_string()));
+    }
+
+    fn goes_down(&self) {
+        self.0.lock().expect("nobody panicked").answer = None;
+    }
+
+    fn asked(&self) -> usize {
+        self.0.lock().expect("nobody panicked").asked.len()
+    }
+}
+
+impl Fetch for Site {
+    fn fetch(&self, request: Request<Vec<u8>>, trust: Trust) -> FetchFuture<'_> {
+        assert_eq!(trust, Trust::Configured);
+        Box::pin(async move {
+            // Who else waits is let in.
+            tokio::task::yield_now().await;
+            let mut state = self.0.lock().expect("nobody panicked");
+            state.asked.push(request);
+            let (status, body) = state.answer.clone().ok_or_else(|| FetchError::new("connection refused"))?;
+            Ok(Response::builder().status(status).body(body.into_bytes()).expect("an answer"))
+        })
+    }
+}
+
+fn session(site: &Site) -> DjangoSession {
+    DjangoSession::delegated("https://www.example.com/rs/session/").bearer("of-this-service").fetching_with(site.clone())
+}
+
+fn auth(session: DjangoSession) -> Auth {
+    let auth = Auth::chain().with(session).protecting(Resource::new("https://a.example/mcp").expect("a URL")).clock(clock);
+    assert_eq!(auth.problems(), Vec::<String>::new());
+    auth
+}
+
+async fn decide(auth: &Auth, cookie: &str) -> Decision {
+    let request = Request::get("/mcp").header("cookie", format!("sessionid={cookie}")).body(()).expect("a request");
+    auth.decide(&request.into_parts().0).await
+}
+
+/// The subject, or the reason against it.
+async fn told(auth: &Auth, cookie: &str) -> String {
+    match decide(auth, cookie).await {
+        Decision::Accepted(principal) => principal.subject().to_owned(),
+        Decision::Anonymous => "anonymous".to_owned(),
+        Decision::Rejected(rejection) => {
+            assert!(!rejection.to_string().contains(cookie) && !rejection.to_string().contains("of-this-service"), "{rejection}");
+            rejection.reason().to_owned()
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_site_names_the_user() {
+    let site = Site::default();
+    site.answers(
+        200,
+        json!({"active": true, "sub": "1", "username": "alice", "iss": "https://www.example.com", "exp": NOW + 9, "groups": ["staff"]}),
+    );
+    let auth = auth(session(&site).scopes(["notes"]));
+    let Decision::Accepted(alice) = decide(&auth, "abc:d+e&f").await else { panic!("valid") };
+    assert_eq!((alice.subject(), alice.issuer(), alice.scheme()), ("1", Some("https://www.example.com"), Scheme::Session));
+    assert_eq!(alice.claims().get("groups"), Some(&json!(["staff"])));
+    assert_eq!(alice.claims().get("username"), Some(&json!("alice")));
+    assert_eq!(alice.expires_at(), Some(clock() + Duration::from_secs(9)));
+    assert!(alice.granted().grants("notes"));
+
+    let state = site.0.lock().expect("nobody panicked");
+    let [request] = &*state.asked else { panic!("one question") };
+    assert_eq!((request.method().as_str(), request.uri().to_string().as_str()), ("POST", "https://www.example.com/rs/session/"));
+    assert_eq!(request.headers()["authorization"], "Bearer of-this-service");
+    assert_eq!(request.headers()["content-type"], "application/x-www-form-urlencoded");
+    assert!(request.headers()["authorization"].is_sensitive());
+    assert_eq!(request.body(), b"session=abc%3Ad%2Be%26f");
+}
+
+#[tokio::test]
+async fn only_a_clear_answer_counts() {
+    let issuer = "https://www.example.com";
+    for (status, body, expected) in [
+        (200, json!({"active": true, "sub": "1"}).to_string(), "1"),
+        (200, json!({"active": true, "sub": "1", "exp": null, "groups": null, "iss": issuer}).to_string(), "1"),
+        (200, json!({"active": false}).to_string(), "session_not_active"),
+        (200, json!({"active": false, "sub": "1"}).to_string(), "session_not_active"),
+        (200, json!({"active": false, "anonymous": true}).to_string(), "anonymous"),
+        (200, json!({"active": true, "sub": "1", "exp": NOW}).to_string(), "session_not_active"),
+        (200, json!({"active": "true", "sub": "1"}).to_string(), "django_view"),
+        (200, json!({"active": 1, "sub": "1"}).to_string(), "django_view"),
+        (200, json!({"sub": "1"}).to_string(), "django_view"),
+        (200, json!({"active": true}).to_string(), "django_view"),
+        (200, json!({"active": true, "sub": ""}).to_string(), "django_view"),
+        (200, json!({"active": true, "sub": 1}).to_string(), "django_view"),
+        (200, json!({"active": true, "sub": "x".repeat(256)}).to_string(), "django_view"),
+        (200, json!({"active": true, "sub": "1", "iss": "https://evil.example"}).to_string(), "django_view"),
+        (200, json!({"active": true, "sub": "1", "exp": "soon"}).to_string(), "django_view"),
+        (200, json!({"active": true, "sub": "1", "exp": -1}).to_string(), "django_view"),
+        (200, json!({"active": true, "sub": "1", "exp": u64::MAX}).to_string(), "django_view"),
+        (200, json!({"active": true, "sub": "1", "groups": "staff"}).to_string(), "django_view"),
+        (200, json!({"active": true, "sub": "1", "groups": [1]}).to_string(), "django_view"),
+        (200, "[]".to_owned(), "django_view"),
+        (200, "<html>Log in</html>".to_owned(), "django_view"),
+        (200, String::new(), "django_view"),
+        (201, json!({"active": true, "sub": "1"}).to_string(), "django_view"),
+        (301, json!({"active": true, "sub": "1"}).to_string(), "django_view"),
+        (401, json!({"active": false}).to_string(), "django_view"),
+        (403, "<html>Forbidden</html>".to_owned(), "django_view"),
+        (500, json!({"active": false}).to_string(), "django_view"),
+    ] {
+        let site = Site::default();
+        site.answers(status, &body);
+        let auth = auth(session(&site));
+        assert_eq!(told(&auth, "abcdefgh").await, expected, "{status} {body:.80}");
+        if expected == "django_view" {
+            let Decision::Rejected(rejection) = decide(&auth, "abcdefgh").await else { panic!("{body}") };
+            assert_eq!(rejection.kind(), RejectionKind::Unavailable);
+            assert!(rejection.retry_after().is_some());
+        }
+    }
+}
+
+#[tokio::test]
+async fn answers_are_remembered_for_their_time() {
+    let site = Site::default();
+    let auth = auth(session(&site));
+    let after = async |seconds: u64, cookie: &str| {
+        TIME.set(NOW + seconds);
+        (told(&auth, cookie).await, site.asked())
+    };
+    site.answers(200, json!({"active": true, "sub": "1"}));
+    assert_eq!(after(0, "of alice").await, ("1".to_owned(), 1));
+    site.answers(200, json!({"active": false}));
+    assert_eq!(after(29, "of alice").await, ("1".to_owned(), 1));
+    assert_eq!(after(30, "of alice").await, ("session_not_active".to_owned(), 2), "a log-out is seen after 30 s");
+    site.answers(200, json!({"active": true, "sub": "1", "exp": NOW + 40}));
+    assert_eq!(after(31, "of alice").await, ("session_not_active".to_owned(), 2));
+    assert_eq!(after(32, "of alice").await, ("1".to_owned(), 3), "and a log-in after 2 s");
+    assert_eq!(after(32, "of bob").await, ("1".to_owned(), 4), "every cookie has its own");
+    site.goes_down();
+    assert_eq!(after(39, "of alice").await, ("1".to_owned(), 4));
+    assert_eq!(after(40, "of alice").await, ("django_view".to_owned(), 5), "never longer than the session");
+    assert_eq!(after(40, "of alice").await, ("django_view".to_owned(), 5));
+    site.answers(200, json!({"active": true, "sub": "1"}));
+    assert_eq!(after(41, "of alice").await, ("1".to_owned(), 6), "it comes back without a restart");
+}
+
+#[tokio::test]
+async fn many_who_wait_ask_once() {
+    let site = Site::default();
+    let auth = auth(session(&site));
+    site.goes_down();
+    let all = tokio::join!(told(&auth, "abcdefgh"), told(&auth, "abcdefgh"), told(&auth, "abcdefgh"));
+    assert_eq!((all.0.as_str(), site.asked()), ("django_view", 1));
+    assert_eq!((all.1.as_str(), all.2.as_str()), ("django_view", "django_view"));
+    // A stranger's cookie of any length costs the site nothing.
+    assert_eq!(told(&auth, &"a".repeat(8193)).await, "session_too_large");
+    assert_eq!(site.asked(), 1);
+}
+
+#[test]
+fn mistakes_are_named_without_secrets() {
+    let session = DjangoSession::delegated("www.example.com/rs/session/?key=hunter2").bearer("two words").fallback_keys(["x"]);
+    let problems = Auth::chain().with(session.age(Duration::from_secs(1))).problems();
+    for part in
+        ["the URL of the view", "`.bearer(..)`", "`.fetching_with(..)`", "`.fallback_keys(..)`", "`.age(..)`", "public URL"]
+    {
+        assert!(problems.iter().any(|problem| problem.contains(part)), "{part}: {problems:#?}");
+    }
+    assert_eq!(problems.len(), 6, "{problems:#?}");
+    assert!(!problems.concat().contains("hunter2") && !problems.concat().contains("two words"));
+}
