@@ -1,14 +1,14 @@
 //! Bearer tokens (RFC 6750).
 
 mod api_key;
-#[cfg(feature = "jwt")]
-mod jwt;
 #[cfg(feature = "introspection")]
 mod authority;
 #[cfg(feature = "introspection")]
 mod google;
 #[cfg(feature = "introspection")]
 mod introspection;
+#[cfg(feature = "jwt")]
+mod jwt;
 #[cfg(feature = "introspection")]
 mod lookups;
 mod static_token;
@@ -23,12 +23,12 @@ use crate::Rejection;
 #[cfg(feature = "sql-keys")]
 pub use api_key::ApiKeyTable;
 pub use api_key::{ApiKey, ApiKeyError, ApiKeyFuture, ApiKeyStore, ApiKeyStoreError, ApiKeys};
-#[cfg(feature = "jwt")]
-pub use jwt::Jwt;
 #[cfg(feature = "introspection")]
 pub use google::GoogleTokens;
 #[cfg(feature = "introspection")]
-pub use introspection::{Introspection, Unbound};
+pub use introspection::Introspection;
+#[cfg(feature = "jwt")]
+pub use jwt::Jwt;
 pub use static_token::StaticTokens;
 
 /// What an `Authorization` header carries.
@@ -83,7 +83,7 @@ mod tests {
             let request = http::Request::get("/").header(AUTHORIZATION, value).body(()).expect("a request");
             match authorization(&request.into_parts().0) {
                 Ok(Authorization::Bearer(token)) => Some(token.to_owned()),
-                Ok(Authorization::Other(_)) => Some("another scheme".to_owned()),
+                Ok(Authorization::Other(..)) => Some("another scheme".to_owned()),
                 Err(_) => None,
             }
         };

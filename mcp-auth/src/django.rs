@@ -35,7 +35,7 @@ mod user;
 #[cfg(test)]
 mod vectors;
 
-pub use oauth::{DjangoOAuth, Unbound};
+pub use oauth::DjangoOAuth;
 pub use session::DjangoSession;
 pub use table::{UserKey, UserTable};
 

@@ -41,6 +41,8 @@ mod session;
 mod signing;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(any(feature = "introspection", feature = "django"))]
+mod unbound;
 
 pub use attempts::Attempts;
 pub use authenticate::{Authenticate, AuthenticateFuture, Peer, Place, Presented, Verdict};
@@ -51,15 +53,14 @@ pub use bearer::Jwt;
 pub use bearer::StaticTokens;
 pub use bearer::{ApiKey, ApiKeyError, ApiKeyFuture, ApiKeyStore, ApiKeyStoreError, ApiKeys};
 #[cfg(feature = "introspection")]
-pub use bearer::{GoogleTokens, Introspection, Unbound};
+pub use bearer::{GoogleTokens, Introspection};
 pub use chain::{Auth, Decision};
 pub use challenge::{Challenge, ChallengeError};
 pub use digest::{digest, sha256};
-pub use digest::digest;
+#[cfg(feature = "django")]
+pub use django::{DjangoOAuth, DjangoSession, UserKey, UserTable};
 #[cfg(feature = "fetch")]
 pub use fetch::HttpsClient;
-#[cfg(feature = "django")]
-pub use django::{DjangoOAuth, DjangoSession, Unbound, UserKey, UserTable};
 pub use fetch::{Fetch, FetchError, FetchFuture, Trust};
 #[cfg(feature = "layer")]
 pub use layer::{AuthLayer, AuthLayerError, AuthService};
@@ -75,3 +76,5 @@ pub use resource::Resource;
 pub use scope::{Scopes, is_scope_token};
 pub use seal::{KeyError, KeyRing, Opened, Seal, SealError, Sealer};
 pub use session::TowerSession;
+#[cfg(any(feature = "introspection", feature = "django"))]
+pub use unbound::Unbound;

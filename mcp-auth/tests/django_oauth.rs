@@ -140,10 +140,10 @@ async fn tokens_without_an_audience_or_a_user_are_allowed_by_name() {
     let site = site().await;
     save(&site, json!({"resource": "[]"})).await;
     assert_eq!(told(oauth(&site).unbound_tokens(Unbound::Allow)).await, "1");
-    assert_eq!(told(oauth(&site).unbound_tokens(Unbound::clients(["desktop"]))).await, "1");
-    assert_eq!(told(oauth(&site).unbound_tokens(Unbound::clients(["robot"]))).await, "token_without_audience");
+    assert_eq!(told(oauth(&site).unbound_tokens(Unbound::allow_clients(["desktop"]))).await, "1");
+    assert_eq!(told(oauth(&site).unbound_tokens(Unbound::allow_clients(["robot"]))).await, "token_without_audience");
     save(&site, json!({"resource": "[]", "application_id": null})).await;
-    assert_eq!(told(oauth(&site).unbound_tokens(Unbound::clients(["", "desktop"]))).await, "token_without_audience");
+    assert_eq!(told(oauth(&site).unbound_tokens(Unbound::allow_clients(["", "desktop"]))).await, "token_without_audience");
     save(&site, json!({"resource": json!(["https://b.example"]).to_string()})).await;
     assert_eq!(told(oauth(&site).unbound_tokens(Unbound::Allow)).await, "token_for_another");
 

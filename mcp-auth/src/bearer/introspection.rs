@@ -21,7 +21,8 @@ use super::authority::{Failure, ask, object};
 use super::is_jwt;
 use super::lookups::{Active, Answer, Lookups};
 use crate::{
-    Authenticate, AuthenticateFuture, Fetch, HttpsClient, Place, Presented, Principal, Rejection, Resource, Trust, Verdict,
+    Authenticate, AuthenticateFuture, Fetch, HttpsClient, Place, Presented, Principal, Rejection, Resource, Trust, Unbound,
+    Verdict,
 };
 
 /// The longest token that a server is asked about, in bytes.
@@ -65,24 +66,6 @@ pub struct Introspection {
     jwts_of: Vec<Box<str>>,
     fetch: Arc<dyn Fetch>,
     lookups: Lookups,
-}
-
-/// What becomes of tokens that were issued for no resource in particular, and so may be meant for another.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Unbound {
-    /// They are refused, as MCP demands (2026-07-28, "Authorization", "Token Audience Binding and Validation").
-    Deny,
-    /// They count where one of these OAuth clients asked for them, which are known to use them here only.
-    AllowClients(Vec<Box<str>>),
-}
-
-impl Unbound {
-    /// Those of these clients, by `client_id`.
-    #[must_use]
-    pub fn allow_clients<S: Into<Box<str>>>(clients: impl IntoIterator<Item = S>) -> Self {
-        Self::AllowClients(clients.into_iter().map(Into::into).collect())
-    }
 }
 
 impl Introspection {
@@ -211,17 +194,10 @@ impl Introspection {
             Some(ours) => ours.is_named_by(audience) || (self.audience_by_prefix && ours.is_within(audience)),
             None => false,
         };
-        match (&self.unbound, active.principal.client()) {
-            _ if !active.audiences.is_empty() => {
-                if active.audiences.iter().any(|audience| is_ours(audience)) {
-                    Ok(())
-                } else {
-                    Err("foreign_audience")
-                }
-            }
-            (Unbound::AllowClients(known), Some(client)) if known.iter().any(|known| **known == *client) => Ok(()),
-            _ => Err("no_audience"),
+        if active.audiences.is_empty() {
+            return if self.unbound.allows(active.principal.client()) { Ok(()) } else { Err("no_audience") };
         }
+        if active.audiences.iter().any(|audience| is_ours(audience)) { Ok(()) } else { Err("foreign_audience") }
     }
 
     async fn question(&self, token: &str, now: SystemTime) -> Result<Answer, Failure> {

@@ -23,14 +23,9 @@ use self::seen::{Occasion, Seen};
 use self::token::{MAX_BYTES, Token, says_issuer};
 use super::is_jwt;
 use crate::digest::sha256;
-use crate::{Authenticate, AuthenticateFuture, Fetch, Place, Presented, Principal, Rejection, Resource, Verdict};
+use crate::{Authenticate, AuthenticateFuture, Fetch, HttpsClient, Place, Presented, Principal, Rejection, Resource, Verdict};
 
 const MAX_LEEWAY: Duration = Duration::from_secs(5 * 60);
-
-/// The client of all authenticators that are given none.
-fn default_fetch() -> Option<Arc<dyn Fetch>> {
-    None
-}
 
 /// Access tokens of one authorization server, as signed JWTs.
 ///
@@ -74,7 +69,7 @@ impl Jwt {
     #[must_use]
     pub fn issuer(issuer: impl Into<Arc<str>>) -> Self {
         Self {
-            source: Source { issuer: issuer.into(), jwks_url: None, fetch: default_fetch() },
+            source: Source { issuer: issuer.into(), jwks_url: None, fetch: HttpsClient::shared() },
             policy: Policy {
                 audiences: Vec::new(),
                 clients: Vec::new(),
@@ -167,7 +162,7 @@ impl Jwt {
     /// What metadata and keys are fetched with: the application's own client, or in tests the `testing::Authority`.
     #[must_use]
     pub fn fetching_with(mut self, fetch: impl Fetch) -> Self {
-        self.source.fetch = Some(Arc::new(fetch));
+        self.source.fetch = Arc::new(fetch);
         self
     }
 
@@ -248,9 +243,7 @@ impl Authenticate for Jwt {
         if issuer.is_empty() {
             problems.push("the issuer of tokens has no name: give the `iss` that stands in them".to_owned());
         }
-        if self.source.fetch.is_none() {
-            problems.push(format!("the keys of `{issuer}` can not be fetched: give a client with `.fetching_with(..)`"));
-        }
+        problems.extend(self.source.problem());
         if algorithms.is_empty() {
             problems
                 .push(format!("no algorithm is left that tokens of `{issuer}` may be signed with: name one that is asymmetric"));

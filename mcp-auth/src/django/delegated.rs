@@ -54,12 +54,20 @@ pub(super) struct Told {
     pub(super) until: Option<SystemTime>,
 }
 
+/// The client that all authenticators ask with, where this build has it.
+fn default_fetch() -> Option<Arc<dyn Fetch>> {
+    #[cfg(feature = "fetch")]
+    return Some(crate::HttpsClient::shared());
+    #[cfg(not(feature = "fetch"))]
+    None
+}
+
 impl Delegated {
     pub(super) fn new(view: &str) -> Self {
         // A resource is a URL without a user, a query and a fragment. Its own form has no slash at the end, which Django needs.
         let origin = Resource::new(view).map(|resource| resource.origin().to_owned());
         let view = origin.as_ref().and_then(|_| view.parse().ok());
-        Self { view, origin: origin.unwrap_or_default(), bearer: None, fetch: None, answers: Recall::new(REMEMBERED) }
+        Self { view, origin: origin.unwrap_or_default(), bearer: None, fetch: default_fetch(), answers: Recall::new(REMEMBERED) }
     }
 
     pub(super) fn bearer(&mut self, token: &str) {

@@ -7,7 +7,9 @@ use super::audience::covers;
 use super::database::{Database, Key};
 use super::table::{Name, UserTable};
 use super::user::checksum;
-use crate::{Authenticate, AuthenticateFuture, Place, Presented, Principal, Rejection, Resource, Scheme, Scopes, Verdict};
+use crate::{
+    Authenticate, AuthenticateFuture, Place, Presented, Principal, Rejection, Resource, Scheme, Scopes, Unbound, Verdict,
+};
 
 /// The longest list of scopes or resources that is read, in bytes.
 const MAX_LIST: usize = 64 * 1024;
@@ -45,27 +47,6 @@ pub struct DjangoOAuth {
     unbound: Unbound,
     by_prefix: bool,
     client_tokens: bool,
-}
-
-/// Which tokens count that name no resource, and so were issued for every server of the site.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Unbound {
-    /// None (MCP 2026-07-28, "Authorization": servers reject tokens that were not issued for them).
-    #[default]
-    Deny,
-    /// Those of these clients, by `client_id`: for clients that do not send `resource` and talk to this server only.
-    Clients(Vec<Box<str>>),
-    /// All: for a site that has this one server only.
-    Allow,
-}
-
-impl Unbound {
-    /// Those of these clients.
-    #[must_use]
-    pub fn clients<C: Into<Box<str>>>(clients: impl IntoIterator<Item = C>) -> Self {
-        Self::Clients(clients.into_iter().map(Into::into).collect())
-    }
 }
 
 impl DjangoOAuth {
@@ -195,12 +176,7 @@ impl DjangoOAuth {
         let audience = audience.filter(|audience| audience.len() <= MAX_LIST).ok_or_else(malformed)?;
         let audience: Vec<String> = serde_json::from_str(audience).map_err(|_| malformed())?;
         if audience.is_empty() {
-            let is_allowed = match &self.unbound {
-                Unbound::Deny => false,
-                Unbound::Allow => true,
-                Unbound::Clients(clients) => client.is_some_and(|client| clients.iter().any(|allowed| **allowed == *client)),
-            };
-            return if is_allowed { Ok(()) } else { Err(Rejection::invalid_token("token_without_audience")) };
+            return if self.unbound.allows(client) { Ok(()) } else { Err(Rejection::invalid_token("token_without_audience")) };
         }
         let resource = resource.ok_or_else(|| Rejection::invalid_token("audience_unknown"))?;
         let names = |audience: &String| if self.by_prefix { covers(resource, audience) } else { resource.is_named_by(audience) };

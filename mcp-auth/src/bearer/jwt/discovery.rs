@@ -19,7 +19,7 @@ pub(super) struct Source {
     pub(super) issuer: Arc<str>,
     /// Where the keys are, if the operator said so.
     pub(super) jwks_url: Option<Arc<str>>,
-    pub(super) fetch: Option<Arc<dyn Fetch>>,
+    pub(super) fetch: Arc<dyn Fetch>,
 }
 
 /// Where the keys are.
@@ -71,11 +71,15 @@ impl Source {
         Ok(Place { url: url.into(), trust })
     }
 
+    /// Why its keys would never be fetched, if so.
+    pub(super) fn problem(&self) -> Option<String> {
+        self.fetch.problem(self.jwks_url.as_deref().unwrap_or(&self.issuer), Trust::Configured)
+    }
+
     async fn get(&self, url: &str, trust: Trust) -> Result<Vec<u8>, String> {
-        let fetch = self.fetch.as_ref().ok_or("nothing to fetch with")?;
         let request =
             Request::get(url).header(ACCEPT, "application/json").body(Vec::new()).map_err(|_| format!("{url}: no URL"))?;
-        let answer = fetch.fetch(request, trust).await.map_err(|error| format!("{url}: {error}"))?;
+        let answer = self.fetch.fetch(request, trust).await.map_err(|error| format!("{url}: {error}"))?;
         match answer.status() {
             StatusCode::OK if answer.body().len() <= MAX_DOCUMENT => Ok(answer.into_body()),
             StatusCode::OK => Err(format!("{url}: too long")),
@@ -142,7 +146,7 @@ mod tests {
 
     #[test]
     fn only_keys_on_the_issuers_own_origin_are_trusted_as_it_is() {
-        let source = Source { issuer: "https://a.example/o".into(), jwks_url: None, fetch: None };
+        let source = Source { issuer: "https://a.example/o".into(), jwks_url: None, fetch: crate::HttpsClient::shared() };
         let place = |jwks_uri: &str| {
             let document = serde_json::json!({ "issuer": "https://a.example/o", "jwks_uri": jwks_uri });
             source.place_in(document.to_string().as_bytes()).map(|place| place.trust)
