@@ -1,0 +1,101 @@
+"""PostgreSQL and Redis as private instances on free loopback ports, in folders that vanish with them."""
+
+import glob
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+
+from processes import free_port, reachable
+
+DEBIAN = {"initdb": "postgresql", "redis-server": "redis-server"}
+
+
+class Missing(Exception):
+    """A program that is not here, and can not be brought."""
+
+
+def program(name):
+    """Its path; installs Debian's package for it if that is allowed."""
+
+    def found():
+        folders = [os.environ["PATH"], *glob.glob("/usr/lib/postgresql/*/bin")]
+        return shutil.which(name, path=os.pathsep.join(folders))
+
+    if not found() and os.geteuid() == 0 and shutil.which("apt-get"):
+        # In run level 1 the package does not start a service of its own.
+        quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+        command = ["apt-get", "install", "-qq", "-y", "--no-install-recommends", DEBIAN[name]]
+        subprocess.run(command, env=quiet, capture_output=True, timeout=300)
+    path = found()
+    if not path:
+        raise Missing(f"there is no {name} here, and Debian's package {DEBIAN[name]} can not be installed")
+    return path
+
+
+class Service:
+    """A server process with a folder; leaving it ends both."""
+
+    def __enter__(self):
+        self.port = free_port()
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="live-django-"))
+        self.process = None
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def run(self, command):
+        self.log = open(self.folder / "log", "ab")
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        reachable(self.port, self.process)
+
+    def __exit__(self, *_):
+        if self.process:
+            self.process.terminate()
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+            self.log.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Redis(Service):
+    def start(self):
+        options = {"port": self.port, "bind": "127.0.0.1", "save": "", "appendonly": "no", "dir": self.folder}
+        self.run([program("redis-server"), *(str(part) for name, value in options.items() for part in (f"--{name}", value))])
+
+    @property
+    def url(self):
+        return f"redis://127.0.0.1:{self.port}/0"
+
+
+class PostgreSQL(Service):
+    """It refuses to run as root: then Debian's user `postgres` does it. Whoever reaches the port is trusted."""
+
+    def start(self):
+        initdb = pathlib.Path(program("initdb"))
+        self.drop = []
+        if os.geteuid() == 0:
+            shutil.chown(self.folder, "postgres")
+            self.drop = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+        data, quiet = self.folder / "data", {"check": True, "capture_output": True}
+        subprocess.run([*self.drop, initdb, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", data], **quiet)
+        options = {"listen_addresses": "127.0.0.1", "unix_socket_directories": self.folder, "fsync": "off"}
+        settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
+        self.run([*self.drop, initdb.with_name("postgres"), "-D", data, "-p", str(self.port), *settings])
+
+    def sql(self, text, database="postgres", user="postgres"):
+        """What psql prints, or its complaint as an exception."""
+        command = ["psql", "-XqtA", "-v", "ON_ERROR_STOP=1", "-d", self.url(database, user)]
+        done = subprocess.run(command, input=text, text=True, capture_output=True, timeout=30)
+        if done.returncode:
+            raise PermissionError(done.stderr.strip())
+        return done.stdout.strip()
+
+    def url(self, database, user="postgres"):
+        return f"postgres://{user}@127.0.0.1:{self.port}/{database}"
