@@ -227,7 +227,7 @@ class Browser:
         asked = {"response_type": "code", "client_id": client, "redirect_uri": callback, "scope": scope, "state": state}
         asked |= {"code_challenge": challenge, "code_challenge_method": "S256"}
         bound = {"resource": resource} if resource else {}
-        path = "/o/authorize/?" + urllib.parse.urlencode(asked | bound)
+        path = "/o/authorize/?" + urllib.parse.urlencode(asked | bound, doseq=True)
         location = self.fill_in(path, {"allow": "Authorize"})
         back = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(location).query))
         assert location.startswith(callback) and "code" in back, f"no code: {location}"
