@@ -188,8 +188,12 @@ class Sessions(Views):
             with mock.patch(ENGINES + "db.SessionStore.load", side_effect=AssertionError(other)):
                 self.assertInactive(other)
 
-    def test_an_anonymous_session(self):
-        self.assertInactive(self.log_in(**{SESSION_KEY: None, BACKEND_SESSION_KEY: None, HASH_SESSION_KEY: None}))
+    def test_a_session_in_which_nobody_is_logged_in(self):
+        nobody = {SESSION_KEY: None, BACKEND_SESSION_KEY: None, HASH_SESSION_KEY: None}
+        key = self.log_in(cart=["tea"], **nobody)
+        self.assertEqual(self.answer("session", session=key), {"active": False, "anonymous": True})
+        Session.objects.update(expire_date=timezone.now())
+        self.assertInactive(key)
 
     def test_expired(self):
         key = self.log_in()
@@ -233,7 +237,7 @@ class Sessions(Views):
             {SESSION_KEY: f"0{self.alice.pk}"},
             {SESSION_KEY: "alice"},
             {SESSION_KEY: "9" * 40},
-            {SESSION_KEY: None},
+            {SESSION_KEY: ""},
         ):
             with self.subTest(changes):
                 self.assertInactive(self.log_in(**changes))

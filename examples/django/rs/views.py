@@ -5,7 +5,7 @@ POST token=<access token>                    to introspect/
 
 Both want `Authorization: Bearer <token>`, and that token from client_credentials, with the scope `introspection`
 and no other, of a client in MCP_RS_CLIENTS. They answer JSON in the shape of RFC 7662, `{"active": false}` for
-whatever is not good now. Asking changes nothing: no session is renewed, rotated, saved or ended.
+whatever is not good now, with `"anonymous": true` for a session in which nobody is logged in. Asking changes nothing: no session is renewed, rotated, saved or ended.
 """
 
 import hashlib
@@ -70,8 +70,12 @@ def for_resource_servers(field):
 def session(request, key):
     """Who is logged in by this cookie, until when, and the names of their groups."""
     data, expires = read(key)
+    if expires <= time():
+        return None
+    if SESSION_KEY not in data:
+        return {"active": False, "anonymous": True}
     user = owner(data)
-    if user is None or expires <= time():
+    if user is None:
         return None
     groups = user.groups.order_by("name").values_list("name", flat=True) if hasattr(user, "groups") else ()
     return {"active": True, **person(user), "exp": int(expires), "groups": list(groups)}

@@ -64,16 +64,17 @@ class Server:
         self.site, self.mode, self.stub = site, mode, program is None
         here = pathlib.Path(__file__).parent
         self.command = [sys.executable, str(here / "stub.py")] if self.stub else [program]
-        self.address = f"127.0.0.1:{free_port()}"
+        self.port = free_port()
+        self.address = f"127.0.0.1:{self.port}"
         self.url = f"http://{self.address}/mcp"
         self.environment = {
             "MODE": mode,
             "ADDRESS": self.address,
             "PUBLIC_URL": site.resource,
             "ISSUER": site.issuer,
-            "INTROSPECTION_URL": f"{site.url}/rs/introspect/",
-            "TOKEN_URL": f"{site.url}/o/token/",
-            "SESSION_URL": f"{site.url}/rs/session/",
+            "INTROSPECTION_URL": f"{site.own}/rs/introspect/",
+            "TOKEN_URL": f"{site.own}/o/token/",
+            "SESSION_URL": f"{site.own}/rs/session/",
             "CLIENT_ID": site.client["client_id"],
             "CLIENT_SECRET": site.client["client_secret"],
             "DATABASE_URL": site.database_url,

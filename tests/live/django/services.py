@@ -1,15 +1,16 @@
-"""PostgreSQL and Redis as private instances on free loopback ports, in folders that vanish with them."""
+"""PostgreSQL, Redis and nginx as private instances on free loopback ports, in folders that vanish with them."""
 
 import glob
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
 
 from processes import free_port, reachable
 
-DEBIAN = {"initdb": "postgresql", "redis-server": "redis-server"}
+DEBIAN = {"initdb": "postgresql", "redis-server": "redis-server", "nginx": "nginx-light"}
 
 
 class Missing(Exception):
@@ -20,7 +21,7 @@ def program(name):
     """Its path; installs Debian's package for it if that is allowed."""
 
     def found():
-        folders = [os.environ["PATH"], *glob.glob("/usr/lib/postgresql/*/bin")]
+        folders = [os.environ["PATH"], "/usr/sbin", *glob.glob("/usr/lib/postgresql/*/bin")]
         return shutil.which(name, path=os.pathsep.join(folders))
 
     if not found() and os.geteuid() == 0 and shutil.which("apt-get"):
@@ -37,8 +38,10 @@ def program(name):
 class Service:
     """A server process with a folder; leaving it ends both."""
 
+    port = None
+
     def __enter__(self):
-        self.port = free_port()
+        self.port = self.port or free_port()
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="live-django-"))
         self.process = None
         try:
@@ -99,3 +102,26 @@ class PostgreSQL(Service):
 
     def url(self, database, user="postgres"):
         return f"postgres://{user}@127.0.0.1:{self.port}/{database}"
+
+
+class Nginx(Service):
+    """With examples/django/nginx.conf, but for its ports, and without TLS."""
+
+    def __init__(self, configuration, port, django, mcp):
+        self.configuration, self.port, self.django, self.mcp = configuration, port, django, mcp
+
+    def start(self):
+        text, ours = self.configuration, self.folder / "conf"
+        for old, new in (
+            (r"server 127\.0\.0\.1:8000;", f"server 127.0.0.1:{self.django};"),
+            (r"server 127\.0\.0\.1:9000;", f"server 127.0.0.1:{self.mcp};"),
+            (r"listen 443 ssl;", f"listen 127.0.0.1:{self.port};"),
+            (r"\n *ssl_certificate\b.*", ""),
+            (r"\n *ssl_certificate_key\b.*", ""),
+        ):
+            text, times = re.subn(old, new, text)
+            assert times == 1, f"nginx.conf has {old} {times} times"
+        temporary = " ".join(f"{kind}_temp_path {self.folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        user = "user root;" if os.geteuid() == 0 else ""
+        ours.write_text(f"{user} pid {self.folder}/pid; events {{}} http {{ access_log off; {temporary}\n{text}\n}}")
+        self.run([program("nginx"), "-p", self.folder, "-c", ours, "-e", "stderr", "-g", "daemon off;"])

@@ -45,11 +45,13 @@ def python():
 
 
 class Site:
-    """Migrated, with the people and clients of `manage.py demo`, and listening at `url` while it is entered."""
+    """Migrated, with the people and clients of `manage.py demo`, and listening while it is entered: at `own`, which is
+    also the `url` that browsers see, unless something else is in front."""
 
     def __init__(self, postgresql=None, redis=None, **environment):
         self.python, self.port = python(), free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.own = f"http://127.0.0.1:{self.port}"
+        self.url = environment.get("SITE_URL", self.own)
         self.issuer, self.resource = f"{self.url}/o", f"{self.url}/mcp"
         self.secret_key = secrets.token_urlsafe(50)
         self.postgresql, self.redis, self.wanted = postgresql, redis, environment

@@ -19,7 +19,8 @@ SITE_URL = os.environ.get("SITE_URL", "http://127.0.0.1:8000").rstrip("/")
 SECRET_KEY = os.environ["SECRET_KEY"]
 SECRET_KEY_FALLBACKS = [key for key in os.environ.get("SECRET_KEY_FALLBACKS", "").split(",") if key]
 DEBUG = False
-ALLOWED_HOSTS = [urlsplit(SITE_URL).hostname]
+# The second is for who asks from this machine and not through the proxy.
+ALLOWED_HOSTS = [urlsplit(SITE_URL).hostname, "127.0.0.1"]
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
 USE_TZ, TIME_ZONE = True, "UTC"
 ROOT_URLCONF = "demo.urls"
