@@ -5,7 +5,8 @@ POST token=<access token>                    to introspect/
 
 Both want `Authorization: Bearer <token>`, and that token from client_credentials, with the scope `introspection`
 and no other, of a client in MCP_RS_CLIENTS. They answer JSON in the shape of RFC 7662, `{"active": false}` for
-whatever is not good now, with `"anonymous": true` for a session in which nobody is logged in. Asking changes nothing: no session is renewed, rotated, saved or ended.
+whatever is not good now, with `"anonymous": true` for a session in which nobody is logged in. Asking changes nothing:
+no session is renewed, rotated, saved or ended.
 """
 
 import hashlib

@@ -78,7 +78,7 @@ def headers(url, mirror):
         equal(got["host"], urllib.parse.urlsplit(url).netloc, "host")
     with check("nginx: events arrive before the stream ends"):
         mirror.hold.clear()
-        connection = http.client.HTTPConnection(urllib.parse.urlsplit(url).netloc, timeout=10)
+        connection = http.client.HTTPConnection(urllib.parse.urlsplit(url).netloc, timeout=5)
         connection.request("GET", "/mcp/events")
         first = connection.getresponse().read1()
         mirror.hold.set()
@@ -105,7 +105,7 @@ class Mirror:
                 self.end_headers()
                 self.wfile.write(b"data: first\n\n")
                 self.wfile.flush()
-                mirror.hold.wait(10)
+                mirror.hold.wait(30)
 
             def log_message(self, *_):
                 pass

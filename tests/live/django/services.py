@@ -70,7 +70,8 @@ class Service:
 class Redis(Service):
     def start(self):
         options = {"port": self.port, "bind": "127.0.0.1", "save": "", "appendonly": "no", "dir": self.folder}
-        self.run([program("redis-server"), *(str(part) for name, value in options.items() for part in (f"--{name}", value))])
+        given = [str(part) for name, value in options.items() for part in (f"--{name}", value)]
+        self.run([program("redis-server"), *given])
 
     @property
     def url(self):
@@ -121,7 +122,8 @@ class Nginx(Service):
         ):
             text, times = re.subn(old, new, text)
             assert times == 1, f"nginx.conf has {old} {times} times"
-        temporary = " ".join(f"{kind}_temp_path {self.folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        temporary = " ".join(f"{kind}_temp_path {self.folder}/{kind};" for kind in kinds)
         user = "user root;" if os.geteuid() == 0 else ""
         ours.write_text(f"{user} pid {self.folder}/pid; events {{}} http {{ access_log off; {temporary}\n{text}\n}}")
         self.run([program("nginx"), "-p", self.folder, "-c", ours, "-e", "stderr", "-g", "daemon off;"])

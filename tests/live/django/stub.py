@@ -61,7 +61,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         except OSError:
             status, found = 503, ""
         # The toolkit's own introspection tells the name alone.
-        who = {"issuer": environment["ISSUER"], "subject": found.get("sub") or found["username"]} if status == 200 else None
+        subject = found.get("sub") or found["username"] if status == 200 else None
+        who = {"issuer": environment["ISSUER"], "subject": subject} if subject else None
         body = json.dumps({"jsonrpc": "2.0", "id": 1, "result": {"structuredContent": who}} if who else {}).encode()
         self.send_response(status)
         if not who:

@@ -116,7 +116,8 @@ class Site:
 
     def manage(self, *arguments):
         command = [self.python, "manage.py", *arguments]
-        done = subprocess.run(command, cwd=EXAMPLE / "site", env=self.environment, text=True, capture_output=True, timeout=120)
+        piped = {"text": True, "capture_output": True, "timeout": 240}
+        done = subprocess.run(command, cwd=EXAMPLE / "site", env=self.environment, **piped)
         assert done.returncode == 0, f"manage.py {arguments[0]} ended with {done.returncode}: {done.stderr[-2000:]}"
         return done.stdout
 

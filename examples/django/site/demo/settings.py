@@ -76,13 +76,14 @@ else:
     DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": name, "OPTIONS": options}}
 
 SESSION_ENGINE = os.environ.get("SESSION_ENGINE", "django.contrib.sessions.backends.db")
+REDIS_SERIALIZER = os.environ.get("REDIS_SERIALIZER", "json")
 if "REDIS_URL" in os.environ:
     CACHES = {
         "default": {
             "BACKEND": "django.core.cache.backends.redis.RedisCache",
             "LOCATION": os.environ["REDIS_URL"],
             # Nothing but Python should read a pickle, and nothing at all one that others can write.
-            "OPTIONS": {} if os.environ.get("REDIS_SERIALIZER") == "pickle" else {"serializer": "demo.cache.JSONSerializer"},
+            "OPTIONS": {"serializer": "demo.cache.JSONSerializer"} if REDIS_SERIALIZER == "json" else {},
         }
     }
 

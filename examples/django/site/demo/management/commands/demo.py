@@ -10,11 +10,11 @@ from django.utils.crypto import get_random_string
 from oauth2_provider.models import get_application_model
 
 # Where the Inspector's web page and its command line wait for the browser to come back.
-CALLBACKS = ["http://127.0.0.1:6274/oauth/callback", "http://localhost:6274/oauth/callback", "http://127.0.0.1:6276/oauth/callback"]
+CALLBACKS = [f"http://{host}/oauth/callback" for host in ("127.0.0.1:6274", "localhost:6274", "127.0.0.1:6276")]
 
 
 class Command(BaseCommand):
-    help = "Makes alice, bob and carol (inactive), and the clients rs and browser; again, with new secrets, if they are there"
+    help = "Makes alice, bob and carol (inactive), and the clients rs and browser. Again: they get new secrets."
 
     def add_arguments(self, parser):
         parser.add_argument("--redirect", action="append", metavar="URI", help="a redirect URI of the client browser")
