@@ -9,6 +9,7 @@ PROGRAM is the server (examples/django_server.rs); the stub stands in for it. Th
 import base64
 import contextlib
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
@@ -47,6 +48,8 @@ def main(program, *names):
     if unknown:
         sys.exit(f"no site is called {', '.join(sorted(unknown))}; there are {', '.join(SITES)}")
     program = None if program == "stub" else program
+    # Whoever stops this run stops its databases with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     running = {}
     with contextlib.ExitStack() as stack:
         for name in names or SITES:
