@@ -480,6 +480,7 @@ async fn many_questions_share_the_failure_to_get_a_token_of_ours() {
         }
         assert_eq!(question.await.expect("it ends"), RejectionKind::Unavailable);
     }
+    go.notify_one();
     judge(&introspection, "another").await.expect_err("still none");
     assert_eq!(asked(&script), ["token"], "and for a second nobody tries again");
 }
