@@ -1,17 +1,6 @@
 //! The users of a Django site: by the tokens that Django OAuth Toolkit issues, and by Django's own sessions.
 //!
-//! The database is read, never written: no session is created, renewed or flushed. Give the server a role of its own. These
-//! grants are enough for PostgreSQL; with them it can read neither tokens nor the secrets of clients:
-//!
-//! ```sql
-//! GRANT SELECT (id, username, password, is_active) ON auth_user TO mcp_reader;                 -- `password` for sessions alone
-//! GRANT SELECT (session_key, session_data, expire_date) ON django_session TO mcp_reader;       -- for `DjangoSession::database`
-//! GRANT SELECT (token_checksum, expires, scope, resource, user_id, application_id)
-//!     ON oauth2_provider_accesstoken TO mcp_reader;                                            -- for `DjangoOAuth`
-//! GRANT SELECT (id, client_id) ON oauth2_provider_application TO mcp_reader;                   -- for `DjangoOAuth`
-//! ```
-//!
-//! SQLite is opened for reading alone. Dates must be in UTC there: the site has `USE_TZ = True`, Django's default.
+//! The database is read, never written: no session is created, renewed or flushed.
 
 mod audience;
 #[cfg(any(test, feature = "redis"))]

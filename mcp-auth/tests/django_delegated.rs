@@ -32,7 +32,7 @@ struct State {
 }
 
 impl Site {
-    fn answers(&self, status: u16, body: impl ToString) {
+    fn answers(&self, status: u16, body: &(impl ToString + ?Sized)) {
         self.0.lock().expect("nobody panicked").answer = Some((status, body.to_string()));
     }
 
@@ -91,7 +91,7 @@ async fn the_site_names_the_user() {
     let site = Site::default();
     site.answers(
         200,
-        json!({"active": true, "sub": "1", "username": "alice", "iss": "https://www.example.com", "exp": NOW + 9, "groups": ["staff"]}),
+        &json!({"active": true, "sub": "1", "username": "alice", "iss": "https://www.example.com", "exp": NOW + 9, "groups": ["staff"]}),
     );
     let auth = auth(session(&site).scopes(["notes"]));
     let Decision::Accepted(alice) = decide(&auth, "abc:d+e&f").await else { panic!("valid") };
@@ -162,12 +162,12 @@ async fn answers_are_remembered_for_their_time() {
         TIME.set(NOW + seconds);
         (told(&auth, cookie).await, site.asked())
     };
-    site.answers(200, json!({"active": true, "sub": "1"}));
+    site.answers(200, &json!({"active": true, "sub": "1"}));
     assert_eq!(after(0, "of alice").await, ("1".to_owned(), 1));
-    site.answers(200, json!({"active": false}));
+    site.answers(200, &json!({"active": false}));
     assert_eq!(after(29, "of alice").await, ("1".to_owned(), 1));
     assert_eq!(after(30, "of alice").await, ("session_not_active".to_owned(), 2), "a log-out is seen after 30 s");
-    site.answers(200, json!({"active": true, "sub": "1", "exp": NOW + 40}));
+    site.answers(200, &json!({"active": true, "sub": "1", "exp": NOW + 40}));
     assert_eq!(after(31, "of alice").await, ("session_not_active".to_owned(), 2));
     assert_eq!(after(32, "of alice").await, ("1".to_owned(), 3), "and a log-in after 2 s");
     assert_eq!(after(32, "of bob").await, ("1".to_owned(), 4), "every cookie has its own");
@@ -175,7 +175,7 @@ async fn answers_are_remembered_for_their_time() {
     assert_eq!(after(39, "of alice").await, ("1".to_owned(), 4));
     assert_eq!(after(40, "of alice").await, ("django_view".to_owned(), 5), "never longer than the session");
     assert_eq!(after(40, "of alice").await, ("django_view".to_owned(), 5));
-    site.answers(200, json!({"active": true, "sub": "1"}));
+    site.answers(200, &json!({"active": true, "sub": "1"}));
     assert_eq!(after(41, "of alice").await, ("1".to_owned(), 6), "it comes back without a restart");
 }
 

@@ -38,6 +38,18 @@ const INTROSPECTION: &str = "introspection";
 ///
 /// A token must name this server in its `resource` (RFC 8707): what was issued for another server is not taken here.
 /// Introspection tokens and those that change a client's registration are refused.
+///
+/// The database is read, and never written. Give this server a role of its own, which these grants make unable to read tokens,
+/// secrets of clients and passwords:
+///
+/// ```sql
+/// GRANT SELECT (id, username, is_active) ON auth_user TO mcp_reader;
+/// GRANT SELECT (id, client_id) ON oauth2_provider_application TO mcp_reader;
+/// GRANT SELECT (token_checksum, expires, scope, resource, user_id, application_id)
+///     ON oauth2_provider_accesstoken TO mcp_reader;
+/// ```
+///
+/// SQLite is opened for reading alone. Its dates have no zone: the site must have `USE_TZ = True`, which is Django's default.
 pub struct DjangoOAuth {
     database: Database,
     issuer: Option<Box<str>>,

@@ -23,7 +23,9 @@ impl Redis {
     pub(super) fn new(url: &str) -> Self {
         // The URL may hold a password.
         let client = Client::open(url).map_err(|_| {
-            "the URL of Redis can not be read: `redis://:password@cache.example.com:6379/1`, for example".to_owned()
+            let why =
+                if url.starts_with("rediss:") { "Redis is not asked over TLS here" } else { "the URL of Redis can not be read" };
+            format!("{why}: `redis://:password@cache.example.com:6379/1`, for example")
         });
         Self { client, connection: Mutex::default() }
     }
@@ -78,5 +80,19 @@ impl Cache for Redis {
 
     fn problem(&self) -> Option<String> {
         self.client.as_ref().err().cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_read_and_their_secrets_kept() {
+        assert_eq!(Redis::new("redis://:hunter2@cache.example.com:6379/1").problem(), None);
+        for (url, why) in [("rediss://:hunter2@cache.example.com/1", "TLS"), ("http://hunter2", "read"), ("", "read")] {
+            let problem = Redis::new(url).problem().expect(url);
+            assert!(problem.contains(why) && !problem.contains("hunter2"), "{problem}");
+        }
     }
 }

@@ -36,6 +36,17 @@ const COOKIE: &str = "sessionid";
 /// ```
 ///
 /// The principal's subject is the user's primary key. Claims are `username`, and `groups` where the site is asked.
+///
+/// A session must be one in which a user of the site logged in by an allowed [backend](Self::backends), who may still log in,
+/// and whose password is the one that they logged in with. The database is read, and never written. These grants are enough
+/// for a role of its own, the second one for [`database`](Self::database) alone:
+///
+/// ```sql
+/// GRANT SELECT (id, username, password, is_active) ON auth_user TO mcp_reader;
+/// GRANT SELECT (session_key, session_data, expire_date) ON django_session TO mcp_reader;
+/// ```
+///
+/// SQLite is opened for reading alone. Its dates have no zone: the site must have `USE_TZ = True`, which is Django's default.
 pub struct DjangoSession {
     mode: Mode,
     cookie: Box<str>,
@@ -153,24 +164,20 @@ impl DjangoSession {
     /// With another table of sessions. `django_session` otherwise.
     #[must_use]
     pub fn session_table(self, table: &str) -> Self {
-        self.store("session_table", |store| match store {
-            Store::Table(name) => {
-                *name = Name::new(table);
-                true
-            }
-            _ => false,
+        self.store("session_table", |store| {
+            let Store::Table(name) = store else { return false };
+            *name = Name::new(table);
+            true
         })
     }
 
     /// How old a session in a cookie may become: the site's `SESSION_COOKIE_AGE`. Two weeks otherwise.
     #[must_use]
     pub fn age(self, most: Duration) -> Self {
-        self.store("age", |store| match store {
-            Store::Cookie(age) => {
-                *age = most;
-                true
-            }
-            _ => false,
+        self.store("age", |store| {
+            let Store::Cookie(age) = store else { return false };
+            *age = most;
+            true
         })
     }
 
@@ -178,12 +185,10 @@ impl DjangoSession {
     #[cfg(feature = "redis")]
     #[must_use]
     pub fn cache_keys(self, prefix: impl Into<Box<str>>, version: u32) -> Self {
-        self.store("cache_keys", |store| match store {
-            Store::Cache(_, keys) => {
-                (keys.prefix, keys.version) = (prefix.into(), version);
-                true
-            }
-            _ => false,
+        self.store("cache_keys", |store| {
+            let Store::Cache(_, keys) = store else { return false };
+            (keys.prefix, keys.version) = (prefix.into(), version);
+            true
         })
     }
 
@@ -192,12 +197,10 @@ impl DjangoSession {
     #[cfg(feature = "redis")]
     #[must_use]
     pub fn cached_db(self) -> Self {
-        self.store("cached_db", |store| match store {
-            Store::Cache(_, keys) => {
-                keys.engine = CacheKeys::CACHED_DB;
-                true
-            }
-            _ => false,
+        self.store("cached_db", |store| {
+            let Store::Cache(_, keys) = store else { return false };
+            keys.engine = CacheKeys::CACHED_DB;
+            true
         })
     }
 
