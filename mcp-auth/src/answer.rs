@@ -44,7 +44,9 @@ impl Auth {
             headers.insert(WWW_AUTHENTICATE, self.challenge(rejection).header_value());
         }
         if let Some(after) = rejection.and_then(Rejection::retry_after) {
-            headers.insert(RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));
+            // Whoever comes back before is told the same again.
+            let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
         }
         response
     }

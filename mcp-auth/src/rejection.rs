@@ -42,6 +42,9 @@ impl RejectionKind {
     }
 }
 
+/// The longest detail, in characters.
+const MAX_DETAIL: usize = 300;
+
 /// Why a request was turned down.
 ///
 /// What it is shown as, by [`Display`](fmt::Display), is for the log: a code, details, and where there was a credential the
@@ -96,8 +99,10 @@ impl Rejection {
 
     /// With what an operator needs to know beside the code; never the credential.
     #[must_use]
-    pub fn detail(self, detail: impl Into<Box<str>>) -> Self {
-        Self { detail: Some(detail.into()), ..self }
+    pub fn detail(self, detail: impl AsRef<str>) -> Self {
+        // It may come from elsewhere: one line, and not a long one.
+        let line = detail.as_ref().chars().take(MAX_DETAIL).flat_map(char::escape_debug);
+        Self { detail: Some(line.collect::<String>().into()), ..self }
     }
 
     /// With the credential that this is about, of which only a checksum is kept.

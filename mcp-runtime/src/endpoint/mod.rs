@@ -22,7 +22,6 @@ mod watch;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::StatusCode;
 use mcp_auth::{Auth, Challenge, RelaySessions};
 use tokio::sync::{Semaphore, SemaphorePermit, TryAcquireError};
@@ -94,27 +93,12 @@ pub(crate) struct Endpoint {
 pub(crate) struct Access {
     pub(crate) origins: Origins,
     pub(crate) auth: Option<Auth>,
-    pub(crate) metadata: Option<Metadata>,
+    /// Where it says who issues tokens for it, if anybody does.
+    pub(crate) metadata: Option<String>,
     pub(crate) allow_anonymous: bool,
     pub(crate) permits: Permits,
     /// Where relay sessions are obtained.
     pub(crate) relay: Option<(String, RelaySessions)>,
-}
-
-/// Who issues tokens for this server, as clients discover it.
-#[derive(Debug)]
-pub(crate) struct Metadata {
-    /// Where it is on the server's origin.
-    pub(crate) path: String,
-    pub(crate) body: Bytes,
-}
-
-impl Metadata {
-    /// `None` where nobody issues tokens.
-    pub(crate) fn of(auth: &Auth) -> Option<Self> {
-        let (resource, document) = (auth.resource()?, auth.metadata()?);
-        Some(Self { path: resource.metadata_path(), body: serde_json::Value::from(document).to_string().into() })
-    }
 }
 
 /// What a transport has to send.

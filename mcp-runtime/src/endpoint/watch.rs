@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use http::request::Parts;
 use http::{Extensions, HeaderMap, Method, Request};
-use mcp_auth::{Decision, Principal, RejectionKind};
+use mcp_auth::{Decision, Principal, Rejection, RejectionKind};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -63,10 +63,14 @@ async fn judge_again(endpoint: &Endpoint, head: &Parts, principal: &Principal) {
         match auth.decide(head).await {
             Decision::Accepted(again) if again == *principal => unanswered = false,
             // One silence of who could tell is no revocation; two in a row may hide one.
-            Decision::Rejected(rejection) if rejection.kind() == RejectionKind::Unavailable && !unanswered => unanswered = true,
+            Decision::Rejected(rejection) if is_silence(&rejection) && !unanswered => unanswered = true,
             _ => return,
         }
     }
+}
+
+fn is_silence(rejection: &Rejection) -> bool {
+    matches!(rejection.kind(), RejectionKind::Unavailable | RejectionKind::TooManyAttempts)
 }
 
 /// The head of a POST, as far as authenticators look at it.

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::{Handle, LegacyClients, Server};
 use crate::call::Limits;
 use crate::catalog::{Catalog, Live, Offered, Paging, Prompt, Resource, Surroundings, Tool};
-use crate::endpoint::{Access, Endpoint, Metadata, Origins, Parts, PublicUrl, Rounds, SessionEars, Tasks};
+use crate::endpoint::{Access, Endpoint, Origins, Parts, PublicUrl, Rounds, SessionEars, Tasks};
 use crate::error::{Error, Problem, Result};
 use crate::extension::Extensions;
 use crate::notify::Notifier;
@@ -102,7 +102,8 @@ impl Server {
         if catalog.is_empty() {
             tracing::warn!(target: "mcp_runtime::server", "the server has no tools: a crate whose `#[tool]` functions nothing names is not linked; write `use that_crate as _;`");
         }
-        let metadata = auth.as_ref().and_then(Metadata::of);
+        let described = auth.as_ref().filter(|auth| auth.metadata().is_some());
+        let metadata = described.and_then(Auth::resource).map(mcp_auth::Resource::metadata_path);
         let access = Access {
             origins,
             metadata,

@@ -20,13 +20,12 @@ use axum::routing::any;
 use bytes::{Bytes, BytesMut};
 use http_body::Body as HttpBody;
 use http_body_util::BodyExt as _;
-use mcp_auth::{Auth, Challenge, Decision, Peer, Principal, Rejection, RejectionKind, sha256};
-use serde_json::json as object;
+use mcp_auth::{Auth, Challenge, Decision, Peer, Principal, Rejection, sha256};
 
 use super::body::ReplyBody;
 use super::cors;
+use super::relay;
 use super::sse::EventStream;
-use super::{metadata, relay};
 use crate::endpoint::{Call, Carrier, Endpoint, Head, Reply, Said};
 use crate::protocol::{Code, Refusal};
 
@@ -41,8 +40,7 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(endpoint: &Arc<Endpoint>)
         serve(&endpoint, request).await.map(axum::body::Body::new)
     }
     async fn described(State(endpoint): State<Arc<Endpoint>>, method: Method) -> Response<axum::body::Body> {
-        let described = endpoint.access.metadata.as_ref().map(|document| metadata::answer(document, &method));
-        described.unwrap_or_else(|| empty(StatusCode::NOT_FOUND)).map(axum::body::Body::new)
+        metadata(&endpoint, &method).map(axum::body::Body::new)
     }
     async fn relayed(
         State(endpoint): State<Arc<Endpoint>>,
@@ -56,7 +54,7 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(endpoint: &Arc<Endpoint>)
     }
     let router = Router::new().route(&endpoint.path, any(merged));
     let router = match &endpoint.access.metadata {
-        Some(document) => router.route(&document.path, any(described)),
+        Some(path) => router.route(path, any(described)),
         None => router,
     };
     let router = match &endpoint.access.relay {
@@ -83,9 +81,16 @@ pub(crate) async fn serve_alone<B: HttpBody<Data = Bytes> + Send + Unpin>(
         return Ok(relay::answer(&endpoint, &head).await);
     }
     Ok(match &endpoint.access.metadata {
-        Some(document) if path == document.path || path == metadata::ROOT => metadata::answer(document, request.method()),
+        // It has its origin for itself, so clients may look at the root as well (RFC 9728 section 3.1).
+        Some(own) if path == own || path == "/.well-known/oauth-protected-resource" => metadata(&endpoint, request.method()),
         _ => empty(StatusCode::NOT_FOUND),
     })
+}
+
+/// Who issues tokens for this server: for everybody, from any page.
+fn metadata(endpoint: &Endpoint, method: &Method) -> Response<ReplyBody> {
+    let answer = endpoint.access.auth.as_ref().and_then(|auth| auth.metadata_answer(method));
+    answer.map_or_else(|| empty(StatusCode::NOT_FOUND), |answer| answer.map(ReplyBody::whole))
 }
 
 /// Authenticators may ask who is at the other end.
@@ -237,39 +242,27 @@ pub(super) async fn authenticate(endpoint: &Endpoint, parts: &Parts) -> Result<O
         Decision::Accepted(principal) => Ok(Some(principal)),
         Decision::Anonymous if endpoint.access.allow_anonymous => Ok(None),
         Decision::Anonymous => Err(without_credential(endpoint)),
-        Decision::Rejected(rejection) => {
-            tracing::info!(target: "mcp_runtime::auth", %rejection, "request turned down");
-            Err(turned_down(auth, &rejection))
-        }
+        Decision::Rejected(rejection) => Err(turned_down(auth, &rejection)),
     }
 }
 
 pub(super) fn without_credential(endpoint: &Endpoint) -> Response<ReplyBody> {
-    let challenge = endpoint.access.auth.as_ref().map_or_else(Challenge::new, |auth| auth.challenge(None));
-    challenged(&challenge, br#"{"error":"unauthorized"}"#.to_vec())
+    let refusal = endpoint.access.auth.as_ref().map(|auth| auth.refusal(None).map(ReplyBody::whole));
+    refusal.unwrap_or_else(|| empty(StatusCode::UNAUTHORIZED))
 }
 
 fn turned_down(auth: &Auth, rejection: &Rejection) -> Response<ReplyBody> {
-    let error = match rejection.kind() {
-        RejectionKind::InvalidRequest => "invalid_request",
-        RejectionKind::InvalidToken => {
-            return challenged(&auth.challenge(Some(rejection)), br#"{"error":"unauthorized"}"#.to_vec());
+    tracing::info!(target: "mcp_runtime::auth", %rejection, "request turned down");
+    auth.refusal(Some(rejection)).map(ReplyBody::whole)
+}
+
+/// An assertion may be for one body only.
+fn check_digest(endpoint: &Endpoint, principal: Option<&Principal>, body: &[u8]) -> Result<(), Response<ReplyBody>> {
+    match (principal.and_then(Principal::body_digest), &endpoint.access.auth) {
+        (Some(expected), Some(auth)) if expected != sha256(body) => {
+            Err(turned_down(auth, &Rejection::invalid_token("another_body")))
         }
-        RejectionKind::InsufficientScope => "insufficient_scope",
-        RejectionKind::CrossSite => "forbidden",
-        RejectionKind::UnsupportedMediaType => "unsupported_media_type",
-        RejectionKind::TooManyAttempts => "too_many_requests",
-        _ => "temporarily_unavailable",
-    };
-    let body = object!({ "error": error, "error_description": rejection.message() }).to_string().into_bytes();
-    let status = rejection.kind().status();
-    if matches!(rejection.kind(), RejectionKind::InvalidRequest | RejectionKind::InsufficientScope) {
-        return challenged(&auth.challenge(Some(rejection)), body);
-    }
-    let response = json(status, body);
-    match rejection.retry_after() {
-        Some(after) => later(response, after.as_secs() + u64::from(after.subsec_nanos() > 0)),
-        None => response,
+        _ => Ok(()),
     }
 }
 
@@ -277,18 +270,6 @@ fn turned_down(auth: &Auth, rejection: &Rejection) -> Response<ReplyBody> {
 fn later(mut response: Response<ReplyBody>, seconds: u64) -> Response<ReplyBody> {
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
     response
-}
-
-/// An assertion may be for one body only.
-fn check_digest(endpoint: &Endpoint, principal: Option<&Principal>, body: &[u8]) -> Result<(), Response<ReplyBody>> {
-    match (principal.and_then(Principal::body_digest), &endpoint.access.auth) {
-        (Some(expected), Some(auth)) if expected != sha256(body) => {
-            let rejection = Rejection::invalid_token("another_body");
-            tracing::info!(target: "mcp_runtime::auth", %rejection, "request turned down");
-            Err(turned_down(auth, &rejection))
-        }
-        _ => Ok(()),
-    }
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

@@ -3,7 +3,6 @@
 mod body;
 mod cors;
 pub(crate) mod http;
-mod metadata;
 mod relay;
 mod sse;
 pub(crate) mod stdio;
