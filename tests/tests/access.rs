@@ -159,7 +159,7 @@ fn wrong_credentials() -> Vec<(Vec<u8>, u16, &'static str)> {
         (format!("Bearer {READER} {READER}").into_bytes(), 400, MALFORMED),
         (format!("Bearer {READER},Bearer {READER}").into_bytes(), 400, MALFORMED),
         (format!("Bearer \"{READER}\"").into_bytes(), 400, MALFORMED),
-        (format!("Bearer\t{READER}").into_bytes(), 401, SCHEME),
+        (format!("Bearer\t{READER}").into_bytes(), 400, MALFORMED),
         (b"Bearer abc\xffdef".to_vec(), 400, MALFORMED),
     ]
 }

@@ -127,7 +127,7 @@ impl RevocationStore for MemoryRevocations {
 
     fn is_revoked(&self, session: Issued, _: SystemTime) -> StoreFuture<'_, bool> {
         let revoked = lock(&self.revoked);
-        let is_revoked = session.at < self.since || revoked.is_forgotten(&session) || revoked.contains(&session);
+        let is_revoked = session.at < whole_millis(self.since) || revoked.is_forgotten(&session) || revoked.contains(&session);
         Box::pin(std::future::ready(Ok(is_revoked)))
     }
 }
@@ -189,6 +189,12 @@ impl Expiring {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Sessions are dated in milliseconds: one of this very moment must not seem to be of the one before.
+fn whole_millis(time: SystemTime) -> SystemTime {
+    let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    UNIX_EPOCH + Duration::from_millis(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
 }
 
 fn whole_seconds(time: SystemTime) -> SystemTime {
@@ -253,6 +259,15 @@ mod tests {
             std::task::Poll::Ready(result) => result,
             std::task::Poll::Pending => panic!("memory does not wait"),
         }
+    }
+
+    #[test]
+    fn a_session_of_the_moment_that_the_store_began_is_not_older() {
+        let began = at(100) + Duration::from_nanos(500_900_000);
+        let store = MemoryRevocations::since(began);
+        let of = |millis| Issued { at: at(100) + Duration::from_millis(millis), ..issued(1, 200) };
+        assert_eq!(ready(store.is_revoked(of(500), at(101))), Ok(false));
+        assert_eq!(ready(store.is_revoked(of(499), at(101))), Ok(true));
     }
 
     #[test]
