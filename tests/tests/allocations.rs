@@ -61,6 +61,7 @@ fn once(client: &Client, headers: HeaderMap, body: &[u8]) -> (usize, usize) {
 fn an_echo_costs_little_among_a_thousand_tools_and_in_a_session_and_a_huge_batch_no_more() {
     an_echo_costs_the_same_among_a_thousand_tools();
     an_echo_in_a_session_costs_little_more();
+    a_list_costs_the_same_in_four_views();
     a_huge_batch_is_refused_without_being_kept();
 }
 
@@ -87,6 +88,43 @@ fn an_echo_in_a_session_costs_little_more() {
     eprintln!("one echo in a session: {allocations} allocations, {bytes} bytes");
     assert!(allocations <= 20, "{allocations} allocations");
     assert!(bytes <= 4096, "{bytes} bytes");
+}
+
+/// 200 tools, of which each caller sees 50 others. Each view is written once, not for each request.
+fn a_list_costs_the_same_in_four_views() {
+    const SCOPES: [&[&str]; 4] = [&["a"], &["b"], &["c"], &["d"]];
+    const BODY: &[u8] = br#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}"#;
+    let hidden = |index: usize| {
+        let mut definition = echo::tool().definition().clone();
+        definition.name = Box::leak(format!("tool_{index:03}").into_boxed_str());
+        definition.hidden = true;
+        definition.scopes = SCOPES[index % 4];
+        mcp_runtime::Tool::from_definition(Box::leak(Box::new(definition)))
+    };
+    let client = Client::new(&Server::new("test", "0").only((0..200).map(hidden)));
+    let callers = SCOPES.map(|scopes| client.clone().principal(Principal::user("x").scopes(scopes.iter().copied())));
+    let headers: HeaderMap = [("mcp-protocol-version", "2026-07-28"), ("mcp-method", "tools/list")]
+        .into_iter()
+        .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+        .collect();
+    let listed = |caller: &Client| {
+        let region = Region::new(ALLOCATOR);
+        let mut call = pin!(caller.send_bytes(headers.clone(), BODY));
+        let Poll::Ready((200, body)) = call.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
+            panic!("a list does not wait")
+        };
+        let change = region.change();
+        assert_eq!(String::from_utf8_lossy(&body).matches("\"name\":\"tool_").count(), 50);
+        (change.allocations + change.reallocations, change.bytes_allocated)
+    };
+    // The least of a few rounds, since the test harness allocates in a thread of its own.
+    let round = |callers: [&Client; 4]| callers.map(listed).into_iter().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+    let [a, b, c, d] = callers.each_ref();
+    let four_views = (0..10).map(|_| round([a, b, c, d])).min().expect("ten");
+    let one_view = (0..10).map(|_| round([a, a, a, a])).min().expect("ten");
+    eprintln!("four lists: {four_views:?} in four views, {one_view:?} in one");
+    assert_eq!(four_views, one_view);
+    assert!(four_views.0 <= 4 * 20, "{} allocations", four_views.0);
 }
 
 /// Its elements, each a slice of the text, would take eight times as much as the text.
