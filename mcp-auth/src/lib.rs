@@ -20,6 +20,8 @@ mod bearer;
 mod chain;
 mod challenge;
 mod cookie;
+#[cfg(any(feature = "django", feature = "sql-keys"))]
+mod database;
 mod digest;
 #[cfg(feature = "django")]
 mod django;
