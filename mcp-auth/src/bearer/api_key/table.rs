@@ -53,7 +53,7 @@ impl ApiKeyStore for ApiKeyTable {
     }
 
     fn problems(&self) -> Vec<String> {
-        self.0.problem().into_iter().collect()
+        self.0.problem().map(|problem| format!("API keys: {problem}")).into_iter().collect()
     }
 }
 
