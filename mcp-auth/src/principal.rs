@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -43,6 +43,7 @@ struct Facts {
     scheme: Scheme,
     expires_at: Option<SystemTime>,
     body_digest: Option<[u8; 32]>,
+    lasting: Option<Duration>,
     /// Of issuer and subject, once somebody asks.
     digest: OnceLock<[u8; 32]>,
 }
@@ -60,6 +61,7 @@ impl Principal {
             scheme: Scheme::Application,
             expires_at: None,
             body_digest: None,
+            lasting: None,
             digest: OnceLock::new(),
         }))
     }
@@ -106,6 +108,13 @@ impl Principal {
     #[must_use]
     pub fn with_body_digest(self, digest: [u8; 32]) -> Self {
         self.change(|facts| facts.body_digest = Some(digest))
+    }
+
+    /// By a credential that can not be judged a second time; what its request begins lasts at most so long. Otherwise the
+    /// credential of an open stream is judged again every few seconds.
+    #[must_use]
+    pub fn for_one_request(self, lasting: Duration) -> Self {
+        self.change(|facts| facts.lasting = Some(lasting))
     }
 
     fn change(mut self, change: impl FnOnce(&mut Facts)) -> Self {
@@ -200,6 +209,12 @@ impl Principal {
     #[must_use]
     pub fn body_digest(&self) -> Option<[u8; 32]> {
         self.0.body_digest
+    }
+
+    /// How long what this request begins lasts at most, where the credential can not be judged a second time.
+    #[must_use]
+    pub fn lasting(&self) -> Option<Duration> {
+        self.0.lasting
     }
 }
 

@@ -178,7 +178,8 @@ impl ProxyToken {
         let mut principal = Principal::user(assertion.subject.clone())
             .via_client(assertion.proxy)
             .scopes(self.scopes.iter())
-            .authenticated_by(Scheme::Proxy);
+            .authenticated_by(Scheme::Proxy)
+            .for_one_request(self.lasting.min(MAX_LASTING));
         if let Some(issuer) = &self.issuer {
             principal = principal.issued_by(issuer.clone());
         }

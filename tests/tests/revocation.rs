@@ -116,3 +116,23 @@ async fn one_silence_of_who_could_tell_ends_nothing_and_a_second_does() {
     stream.rest().await;
     assert!(silent.elapsed() <= Duration::from_secs(21), "{:?}", silent.elapsed());
 }
+
+/// What counts once is not presented a second time on the caller's behalf.
+#[tokio::test(start_paused = true)]
+async fn a_stream_of_a_single_use_credential_lasts_as_long_as_that_says() {
+    let used = AtomicU8::new(0);
+    let auth = Auth::chain().with_fn(Place::AnyBearer, move |token| {
+        let verdict = match used.fetch_add(1, Ordering::SeqCst) {
+            0 => Verdict::Accepted(Principal::user(token).for_one_request(Duration::from_secs(300))),
+            _ => Verdict::Rejected(Rejection::invalid_token("used")),
+        };
+        std::future::ready(verdict)
+    });
+    let built = Server::new("once", "0").only([say::tool()]).list_changes().auth(auth).build().expect("a server");
+    let router = built.router();
+    let mut stream = Stream::open(&router, listen()).await;
+    let opened = tokio::time::Instant::now();
+    stream.rest().await;
+    let lasted = opened.elapsed();
+    assert!(lasted > Duration::from_secs(290) && lasted <= Duration::from_secs(301), "{lasted:?}");
+}

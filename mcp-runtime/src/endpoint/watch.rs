@@ -35,7 +35,9 @@ impl Watch {
     pub(super) fn over(endpoint: &Arc<Endpoint>, head: Parts, principal: Option<&Principal>, until: Option<Instant>) -> Self {
         let until = [end_of_credential(principal), until].into_iter().flatten().min();
         let revoked = CancellationToken::new();
-        let worker = principal.filter(|_| endpoint.access.auth.is_some()).cloned().map(|principal| {
+        // What counts once would be found used; how long it lasts otherwise, its authenticator says.
+        let judged = principal.filter(|principal| endpoint.access.auth.is_some() && principal.lasting().is_none());
+        let worker = judged.cloned().map(|principal| {
             let (endpoint, revoked) = (Arc::clone(endpoint), revoked.clone());
             AbortOnDropHandle::new(tokio::spawn(async move {
                 judge_again(&endpoint, &head, &principal).await;
@@ -84,6 +86,8 @@ pub(super) fn head_of(headers: HeaderMap, extensions: Extensions) -> Parts {
 
 /// When this caller's credential ends, on the clock of timers.
 fn end_of_credential(principal: Option<&Principal>) -> Option<Instant> {
-    let left = principal?.expires_at()?.duration_since(SystemTime::now()).unwrap_or_default();
-    Instant::now().checked_add(left)
+    let principal = principal?;
+    let left = principal.expires_at().map(|end| end.duration_since(SystemTime::now()).unwrap_or_default());
+    let lasts = [left, principal.lasting()].into_iter().flatten().min()?;
+    Instant::now().checked_add(lasts)
 }
