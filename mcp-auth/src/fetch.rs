@@ -1,5 +1,7 @@
 //! What authenticators ask of authorization servers.
 
+#[cfg(all(any(feature = "introspection", feature = "django"), not(feature = "fetch")))]
+mod absent;
 #[cfg(feature = "fetch")]
 mod address;
 #[cfg(feature = "fetch")]
@@ -30,6 +32,15 @@ pub trait Fetch: Send + Sync + 'static {
         let _ = (url, trust);
         None
     }
+}
+
+/// What authenticators ask with that are given no client: the shared one, where this build has it.
+#[cfg(any(feature = "introspection", feature = "django", feature = "jwt"))]
+pub(crate) fn shared() -> Arc<dyn Fetch> {
+    #[cfg(feature = "fetch")]
+    return HttpsClient::shared();
+    #[cfg(not(feature = "fetch"))]
+    Arc::new(absent::Absent)
 }
 
 impl<F: Fetch + ?Sized> Fetch for Arc<F> {

@@ -1,6 +1,7 @@
 //! What an application's tests need: an authorization server in their own process, without a network.
 
 mod authority;
+#[cfg(feature = "jwt")]
 mod signer;
 mod token;
 

@@ -25,6 +25,7 @@ async fn introspect(authority: &Authority, authorization: Option<&str>, body: &s
     (answer.status(), serde_json::from_slice(answer.body()).expect("JSON"))
 }
 
+#[cfg(feature = "jwt")]
 #[tokio::test]
 async fn metadata_and_keys_are_where_rfc_8414_says() {
     let authority = Authority::at("https://a.example/tenant");
@@ -38,11 +39,29 @@ async fn metadata_and_keys_are_where_rfc_8414_says() {
     assert_eq!(authority.requests().len(), 3);
 }
 
+#[cfg(not(feature = "jwt"))]
+#[tokio::test]
+async fn without_keys_none_are_published() {
+    let authority = Authority::new();
+    let metadata = get(&authority, "https://authority.test/.well-known/oauth-authorization-server").await.expect("an answer");
+    let metadata: Value = serde_json::from_slice(metadata.body()).expect("JSON");
+    assert_eq!(
+        (metadata["introspection_endpoint"].as_str(), metadata.get("jwks_uri")),
+        (Some(&*authority.introspection_url()), None)
+    );
+    assert_eq!(get(&authority, "https://authority.test/jwks").await.expect("an answer").status(), StatusCode::NOT_FOUND);
+}
+
 #[tokio::test]
 async fn introspection_knows_what_was_issued() {
     let authority = Authority::new();
     let token = || authority.token().subject("alice").audience("a").audience("b").scopes(["x", "y"]).claim("jti", Value::Null);
-    for token in [token().issue(), token().issue_opaque()] {
+    let tokens = [
+        token().issue_opaque(),
+        #[cfg(feature = "jwt")]
+        token().issue(),
+    ];
+    for token in tokens {
         let (status, answer) = introspect(&authority, Some("Bearer x"), &format!("token_type_hint=a&token={token}")).await;
         assert_eq!((status, &answer["active"]), (StatusCode::OK, &Value::Bool(true)));
         assert_eq!((&answer["sub"], &answer["scope"], answer.get("jti")), (&"alice".into(), &"x y".into(), None));
@@ -66,25 +85,30 @@ async fn introspection_is_for_clients() {
     let authority = authority.introspected_by("client", "secret");
     assert_eq!(introspect(&authority, Some("Bearer x"), "token=x").await.0, StatusCode::UNAUTHORIZED);
     assert_eq!(introspect(&authority, Some(BASIC), "token=x").await.0, StatusCode::OK);
+    // `a b` and `c:d`, encoded as RFC 6749 section 2.3.1 says.
+    let authority = authority.introspected_by("a b", "c:d");
+    assert_eq!(introspect(&authority, Some("Basic YStiOmMlM0Fk"), "token=x").await.0, StatusCode::OK);
+    assert_eq!(introspect(&authority, Some("Basic YStiOmMlM0Fl"), "token=x").await.0, StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]
 async fn it_fails_as_it_is_told() {
     let authority = Authority::new();
-    let jwks = authority.jwks_url();
+    let metadata = "https://authority.test/.well-known/oauth-authorization-server";
     authority.down();
-    assert!(get(&authority, &jwks).await.is_err());
+    assert!(get(&authority, metadata).await.is_err());
     authority.answers_html(502);
-    let answer = get(&authority, &jwks).await.expect("an answer");
+    let answer = get(&authority, metadata).await.expect("an answer");
     assert_eq!(
         (answer.status(), &answer.headers()["content-type"]),
         (StatusCode::BAD_GATEWAY, &"text/html".parse().expect("a value"))
     );
     authority.up();
-    assert_eq!(get(&authority, &jwks).await.expect("an answer").status(), StatusCode::OK);
-    assert_eq!(authority.clone().requests(), [jwks.as_str(); 3], "a clone is the same server");
+    assert_eq!(get(&authority, metadata).await.expect("an answer").status(), StatusCode::OK);
+    assert_eq!(authority.clone().requests(), [metadata; 3], "a clone is the same server");
 }
 
+#[cfg(feature = "jwt")]
 #[test]
 fn keys_are_rotated_and_retired() {
     let authority = Authority::new();

@@ -12,8 +12,8 @@ use super::authority::{Failure, ask, object};
 use super::introspection::MAX_TOKEN;
 use super::lookups::{Active, Answer, Lookups};
 use crate::{
-    Authenticate, AuthenticateFuture, Fetch, HttpsClient, Place, Presented, Principal, Rejection, Resource, Scheme, Scopes,
-    Trust, Verdict, is_scope_token,
+    Authenticate, AuthenticateFuture, Fetch, Place, Presented, Principal, Rejection, Resource, Scheme, Scopes, Trust, Verdict,
+    fetch, is_scope_token,
 };
 
 const ISSUER: &str = "https://accounts.google.com";
@@ -30,6 +30,7 @@ const TOKEN_INFO: &str = "https://oauth2.googleapis.com/tokeninfo";
 /// use mcp_auth::{Auth, GoogleTokens};
 ///
 /// let auth = Auth::chain().with(GoogleTokens::of_clients(["1234-abcd.apps.googleusercontent.com"]));
+/// # #[cfg(feature = "fetch")]
 /// assert!(auth.problems().is_empty());
 /// ```
 ///
@@ -46,10 +47,10 @@ impl GoogleTokens {
     #[must_use]
     pub fn of_clients<S: Into<Box<str>>>(clients: impl IntoIterator<Item = S>) -> Self {
         let clients = clients.into_iter().map(Into::into).collect();
-        Self { clients, fetch: HttpsClient::shared(), lookups: Lookups::default() }
+        Self { clients, fetch: fetch::shared(), lookups: Lookups::default() }
     }
 
-    /// Asks through this client: one with a proxy, or a test's.
+    /// Asks through this client: one with a proxy, or a test's. Without the feature `fetch` there must be one.
     #[must_use]
     pub fn fetching_with(self, fetch: impl Fetch) -> Self {
         Self { fetch: Arc::new(fetch), ..self }
@@ -281,8 +282,11 @@ mod tests {
 
     #[test]
     fn mistakes_are_named() {
-        assert!(GoogleTokens::of_clients(["web"]).problems(None).is_empty());
-        assert!(GoogleTokens::of_clients::<&str>([]).problems(None)[0].contains("no client"));
-        assert!(GoogleTokens::of_clients([""]).problems(None)[0].contains("empty"));
+        let problems = |tokens: GoogleTokens| tokens.fetching_with(google(200, &json!({}))).problems(None);
+        assert!(problems(GoogleTokens::of_clients(["web"])).is_empty());
+        assert!(problems(GoogleTokens::of_clients::<&str>([]))[0].contains("no client"));
+        assert!(problems(GoogleTokens::of_clients([""]))[0].contains("empty"));
+        let unasked = GoogleTokens::of_clients(["web"]).problems(None);
+        assert_eq!(unasked.is_empty(), cfg!(feature = "fetch"), "{unasked:?}");
     }
 }

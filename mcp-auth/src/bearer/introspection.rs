@@ -21,8 +21,7 @@ use super::authority::{Failure, ask, object};
 use super::is_jwt;
 use super::lookups::{Active, Answer, Lookups};
 use crate::{
-    Authenticate, AuthenticateFuture, Fetch, HttpsClient, Place, Presented, Principal, Rejection, Resource, Trust, Unbound,
-    Verdict,
+    Authenticate, AuthenticateFuture, Fetch, Place, Presented, Principal, Rejection, Resource, Trust, Unbound, Verdict, fetch,
 };
 
 /// The longest token that a server is asked about, in bytes.
@@ -41,6 +40,7 @@ pub(super) const MAX_TOKEN: usize = 8 << 10;
 ///             .client_credentials("https://www.example.com/o/token/", "mcp-server", "its secret", "introspection")
 ///             .subject_from_username(),
 ///     );
+/// # #[cfg(feature = "fetch")]
 /// assert!(auth.problems().is_empty());
 /// ```
 ///
@@ -81,7 +81,7 @@ impl Introspection {
             audience_by_prefix: false,
             unbound: Unbound::Deny,
             jwts_of: Vec::new(),
-            fetch: HttpsClient::shared(),
+            fetch: fetch::shared(),
             lookups: Lookups::default(),
         }
     }
@@ -171,7 +171,7 @@ impl Introspection {
         self
     }
 
-    /// Asks through this client: one with other permissions, or a test's.
+    /// Asks through this client: one with other permissions, or a test's. Without the feature `fetch` there must be one.
     #[must_use]
     pub fn fetching_with(self, fetch: impl Fetch) -> Self {
         Self { fetch: Arc::new(fetch), ..self }

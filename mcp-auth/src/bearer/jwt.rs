@@ -23,7 +23,7 @@ use self::seen::{Occasion, Seen};
 use self::token::{MAX_BYTES, Token, says_issuer};
 use super::is_jwt;
 use crate::digest::sha256;
-use crate::{Authenticate, AuthenticateFuture, Fetch, HttpsClient, Place, Presented, Principal, Rejection, Resource, Verdict};
+use crate::{Authenticate, AuthenticateFuture, Fetch, Place, Presented, Principal, Rejection, Resource, Verdict, fetch};
 
 const MAX_LEEWAY: Duration = Duration::from_secs(5 * 60);
 
@@ -69,7 +69,7 @@ impl Jwt {
     #[must_use]
     pub fn issuer(issuer: impl Into<Arc<str>>) -> Self {
         Self {
-            source: Source { issuer: issuer.into(), jwks_url: None, fetch: HttpsClient::shared() },
+            source: Source { issuer: issuer.into(), jwks_url: None, fetch: fetch::shared() },
             policy: Policy {
                 audiences: Vec::new(),
                 clients: Vec::new(),

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::recall::Recall;
 use crate::digest::sha256;
-use crate::{Fetch, Rejection, Resource, Trust};
+use crate::{Fetch, Rejection, Resource, Trust, fetch};
 
 /// How long an answer is believed: a log-out is seen so much later.
 const POSITIVE: Duration = Duration::from_secs(30);
@@ -32,7 +32,7 @@ pub(super) struct Delegated {
     /// The view's scheme, host and port.
     origin: String,
     bearer: Option<HeaderValue>,
-    fetch: Option<Arc<dyn Fetch>>,
+    fetch: Arc<dyn Fetch>,
     answers: Recall<Answer>,
 }
 
@@ -54,20 +54,12 @@ pub(super) struct Told {
     pub(super) until: Option<SystemTime>,
 }
 
-/// The client that all authenticators ask with, where this build has it.
-fn default_fetch() -> Option<Arc<dyn Fetch>> {
-    #[cfg(feature = "fetch")]
-    return Some(crate::HttpsClient::shared());
-    #[cfg(not(feature = "fetch"))]
-    None
-}
-
 impl Delegated {
     pub(super) fn new(view: &str) -> Self {
         // A resource is a URL without a user, a query and a fragment. Its own form has no slash at the end, which Django needs.
         let origin = Resource::new(view).map(|resource| resource.origin().to_owned());
         let view = origin.as_ref().and_then(|_| view.parse().ok());
-        Self { view, origin: origin.unwrap_or_default(), bearer: None, fetch: default_fetch(), answers: Recall::new(REMEMBERED) }
+        Self { view, origin: origin.unwrap_or_default(), bearer: None, fetch: fetch::shared(), answers: Recall::new(REMEMBERED) }
     }
 
     pub(super) fn bearer(&mut self, token: &str) {
@@ -79,7 +71,7 @@ impl Delegated {
     }
 
     pub(super) fn fetching_with(&mut self, fetch: Arc<dyn Fetch>) {
-        self.fetch = Some(fetch);
+        self.fetch = fetch;
     }
 
     /// Whose users these are, where nothing else is said.
@@ -100,9 +92,7 @@ impl Delegated {
                     .to_owned(),
             );
         }
-        if self.fetch.is_none() {
-            problems.push("nothing here can ask the site: give a client with `.fetching_with(..)`".to_owned());
-        }
+        problems.extend(self.view.as_ref().and_then(|view| self.fetch.problem(&view.to_string(), Trust::Configured)));
         problems
     }
 
@@ -137,8 +127,8 @@ impl Delegated {
     /// # Errors
     /// What is wrong with the site or the configuration, for the log.
     async fn ask(&self, cookie: &str, issuer: &str, now: SystemTime) -> Result<Answer, String> {
-        let (Some(view), Some(bearer), Some(fetch)) = (&self.view, &self.bearer, &self.fetch) else {
-            return Err("the view, its token or its client is not configured".to_owned());
+        let (Some(view), Some(bearer)) = (&self.view, &self.bearer) else {
+            return Err("the view or its token is not configured".to_owned());
         };
         let mut request = Request::new(form(cookie));
         *request.method_mut() = http::Method::POST;
@@ -147,7 +137,7 @@ impl Delegated {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(AUTHORIZATION, bearer.clone());
-        let response = fetch.fetch(request, Trust::Configured).await.map_err(|error| error.to_string())?;
+        let response = self.fetch.fetch(request, Trust::Configured).await.map_err(|error| error.to_string())?;
         match response.status() {
             StatusCode::OK => read(response.body(), issuer, now),
             status if status.is_redirection() => {

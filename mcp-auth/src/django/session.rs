@@ -68,7 +68,8 @@ impl DjangoSession {
     }
 
     /// Asks the site, by a view at this URL: `https://www.example.com/rs/session/`. All engines work, pickled caches included,
-    /// and the site's keys stay there. Needs [`bearer`](Self::bearer) and [`fetching_with`](Self::fetching_with).
+    /// and the site's keys stay there. Needs [`bearer`](Self::bearer), and without the feature `fetch`
+    /// [`fetching_with`](Self::fetching_with).
     ///
     /// The view is sent `session=<cookie>` as a form, and a bearer token by which it knows this server. It answers 200 and
     ///

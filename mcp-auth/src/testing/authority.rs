@@ -1,5 +1,8 @@
 //! The authorization server.
 
+#[cfg(feature = "jwt")]
+mod keys;
+
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,11 +15,13 @@ use http::{Method, Request, Response, StatusCode, Uri};
 use serde_json::{Map, Value, json};
 
 use super::TokenBuilder;
+#[cfg(feature = "jwt")]
 use super::signer::Signer;
 use crate::{Fetch, FetchError, FetchFuture, Trust};
 
 /// An authorization server in process: it issues tokens, and answers for its metadata (RFC 8414), its keys, and introspection
-/// (RFC 7662), as a [`Fetch`] that needs no network. A clone is the same server.
+/// (RFC 7662), as a [`Fetch`] that needs no network. A clone is the same server. Keys and JWTs need the feature `jwt`; with
+/// `introspection` alone, tokens are opaque.
 ///
 /// ```
 /// # #[cfg(feature = "jwt")] {
@@ -38,12 +43,13 @@ pub struct Authority {
 
 struct State {
     /// The last one signs.
+    #[cfg(feature = "jwt")]
     signers: Vec<Signer>,
     /// The claims of all tokens.
     issued: HashMap<Box<str>, Map<String, Value>>,
     revoked: HashSet<Box<str>>,
-    /// Who may introspect, by the `Authorization` they send. Anybody who sends one, while it is empty.
-    clients: Vec<Box<str>>,
+    /// Who may introspect, by id and secret. Anybody who sends some `Authorization`, while it is empty.
+    clients: Vec<(Box<str>, Box<str>)>,
     failure: Option<Failure>,
     requests: Vec<String>,
     count: u64,
@@ -62,7 +68,7 @@ impl Default for Authority {
 }
 
 impl Authority {
-    /// An authority at `https://authority.test`, with a fresh ES256 key.
+    /// An authority at `https://authority.test`, with the feature `jwt` with a fresh ES256 key.
     #[must_use]
     pub fn new() -> Self {
         Self::at("https://authority.test")
@@ -71,9 +77,9 @@ impl Authority {
     /// An authority of this issuer, which stands for another's in tests: the issuer is what it calls itself, with any path.
     #[must_use]
     pub fn at(issuer: impl Into<Arc<str>>) -> Self {
-        let signer = Signer::new("ES256", "key-1").expect("ES256 is known");
         let state = State {
-            signers: vec![signer],
+            #[cfg(feature = "jwt")]
+            signers: vec![Signer::new("ES256", "key-1").expect("ES256 is known")],
             issued: HashMap::new(),
             revoked: HashSet::new(),
             clients: Vec::new(),
@@ -100,41 +106,10 @@ impl Authority {
         self.state().revoked.insert(token.into());
     }
 
-    /// Signs with a new key of the same algorithm from now on. The keys before it are still published.
-    pub fn rotate(&self) {
-        let algorithm = self.state().signer().algorithm.clone();
-        self.rotate_to(&algorithm);
-    }
-
-    /// Signs with a new key of another algorithm from now on: `RS256`, `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, `ES256`,
-    /// `ES384`, or `EdDSA`.
-    ///
-    /// # Panics
-    /// The algorithm is none of these.
-    pub fn rotate_to(&self, algorithm: &str) {
-        let id = format!("key-{}", self.unique());
-        let signer = Signer::new(algorithm, id).unwrap_or_else(|| panic!("no tokens are signed with `{algorithm}` here"));
-        self.state().signers.push(signer);
-    }
-
-    /// Publishes no key any more but the one that signs now.
-    pub fn retire(&self) {
-        let mut state = self.state();
-        let last = state.signers.len() - 1;
-        state.signers.drain(..last);
-    }
-
-    /// Its public keys, as it publishes them (a JWK Set, RFC 7517).
-    #[must_use]
-    pub fn jwks(&self) -> Value {
-        json!({ "keys": self.state().signers.iter().map(Signer::jwk).collect::<Vec<_>>() })
-    }
-
     /// Only this client may introspect, and those named so before: by HTTP Basic, with the secret.
     #[must_use]
     pub fn introspected_by(self, client: &str, secret: &str) -> Self {
-        let basic = format!("Basic {}", BASE64_STANDARD.encode(format!("{client}:{secret}")));
-        self.state().clients.push(basic.into());
+        self.state().clients.push((client.into(), secret.into()));
         self
     }
 
@@ -142,12 +117,6 @@ impl Authority {
     #[must_use]
     pub fn introspection_url(&self) -> String {
         self.url("introspect")
-    }
-
-    /// Where its keys are.
-    #[must_use]
-    pub fn jwks_url(&self) -> String {
-        self.url("jwks")
     }
 
     /// Does not answer from now on.
@@ -176,17 +145,6 @@ impl Authority {
         self.state().requests.clone()
     }
 
-    pub(super) fn sign(&self, mut header: Map<String, Value>, claims: Map<String, Value>) -> String {
-        let mut state = self.state();
-        let signer = state.signer();
-        header.entry("alg").or_insert_with(|| (*signer.algorithm).into());
-        header.entry("kid").or_insert_with(|| (*signer.id).into());
-        header.retain(|_, value| !value.is_null());
-        let token = signer.sign(&header, &claims);
-        state.issued.insert(token.as_str().into(), claims);
-        token
-    }
-
     pub(super) fn issue_opaque(&self, claims: Map<String, Value>) -> String {
         let mut random = [0; 24];
         getrandom::fill(&mut random).expect("the system has randomness");
@@ -211,15 +169,20 @@ impl Authority {
     }
 
     fn metadata(&self) -> Value {
-        json!({
+        #[cfg_attr(not(feature = "jwt"), expect(unused_mut, reason = "there are no keys to name"))]
+        let mut metadata = json!({
             "issuer": *self.issuer,
             "authorization_endpoint": self.url("authorize"),
             "token_endpoint": self.url("token"),
-            "jwks_uri": self.jwks_url(),
             "introspection_endpoint": self.introspection_url(),
             "response_types_supported": ["code"],
             "code_challenge_methods_supported": ["S256"],
-        })
+        });
+        #[cfg(feature = "jwt")]
+        {
+            metadata["jwks_uri"] = self.jwks_url().into();
+        }
+        metadata
     }
 
     fn answer(&self, request: &Request<Vec<u8>>) -> Result<Response<Vec<u8>>, FetchError> {
@@ -237,6 +200,7 @@ impl Authority {
         let get = request.method() == Method::GET;
         Ok(match () {
             () if get && url == metadata_url(&self.issuer) => json_response(StatusCode::OK, &self.metadata()),
+            #[cfg(feature = "jwt")]
             () if get && url == self.jwks_url() => json_response(StatusCode::OK, &self.jwks()),
             () if url == self.introspection_url() => self.introspect(request),
             () => response(StatusCode::NOT_FOUND, "text/html", b"<!doctype html><title>Not found</title>"),
@@ -246,8 +210,8 @@ impl Authority {
     fn introspect(&self, request: &Request<Vec<u8>>) -> Response<Vec<u8>> {
         let state = self.state();
         let caller = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let known = |caller: &str| state.clients.is_empty() || state.clients.iter().any(|client| **client == *caller);
-        if !caller.is_some_and(known) {
+        let is_client = |caller: &str| state.clients.is_empty() || basic(caller).is_some_and(|one| state.clients.contains(&one));
+        if !caller.is_some_and(is_client) {
             return json_response(StatusCode::UNAUTHORIZED, &json!({ "error": "invalid_client" }));
         }
         let Some(token) = form_value(request.body(), "token").filter(|_| request.method() == Method::POST) else {
@@ -264,12 +228,6 @@ impl Authority {
             _ => json!({ "active": false }),
         };
         json_response(StatusCode::OK, &answer)
-    }
-}
-
-impl State {
-    fn signer(&self) -> &Signer {
-        self.signers.last().expect("an authority has a key at all times")
     }
 }
 
@@ -297,10 +255,21 @@ fn response(status: StatusCode, content_type: &'static str, body: &[u8]) -> Resp
     response
 }
 
+/// The id and the secret of a client, each encoded as in a form (RFC 6749 section 2.3.1).
+fn basic(authorization: &str) -> Option<(Box<str>, Box<str>)> {
+    let credentials = BASE64_STANDARD.decode(authorization.strip_prefix("Basic ")?).ok()?;
+    let (id, secret) = std::str::from_utf8(&credentials).ok()?.split_once(':')?;
+    Some((form_decoded(id)?.into(), form_decoded(secret)?.into()))
+}
+
 /// A value of an `application/x-www-form-urlencoded` body.
 fn form_value(body: &[u8], name: &str) -> Option<String> {
     let body = std::str::from_utf8(body).ok()?;
     let (_, value) = body.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name)?;
+    form_decoded(value)
+}
+
+fn form_decoded(value: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(value.len());
     let mut rest = value.bytes();
     while let Some(byte) = rest.next() {

@@ -15,6 +15,7 @@ use super::Authority;
 #[derive(Clone)]
 pub struct TokenBuilder {
     authority: Authority,
+    #[cfg(feature = "jwt")]
     header: Map<String, Value>,
     claims: Map<String, Value>,
     issued_at: SystemTime,
@@ -25,6 +26,7 @@ impl TokenBuilder {
     pub(super) fn new(authority: Authority) -> Self {
         let builder = Self {
             authority,
+            #[cfg(feature = "jwt")]
             header: Map::new(),
             claims: Map::new(),
             issued_at: SystemTime::now(),
@@ -85,6 +87,29 @@ impl TokenBuilder {
         self
     }
 
+    /// The token, as a text that says nothing: only introspection tells whose it is.
+    #[must_use]
+    pub fn issue_opaque(self) -> String {
+        let claims = self.whole_claims();
+        self.authority.issue_opaque(claims)
+    }
+
+    fn whole_claims(&self) -> Map<String, Value> {
+        let seconds = |at: SystemTime| at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let mut claims = Map::new();
+        claims.insert("iss".to_owned(), self.authority.issuer().into());
+        claims.insert("iat".to_owned(), seconds(self.issued_at).into());
+        claims.insert("exp".to_owned(), seconds(self.issued_at + self.lifetime).into());
+        claims.insert("jti".to_owned(), self.authority.unique().into());
+        claims.extend(self.claims.clone());
+        claims.retain(|_, value| !value.is_null());
+        claims
+    }
+}
+
+/// With the feature `jwt`.
+#[cfg(feature = "jwt")]
+impl TokenBuilder {
     /// With a further member of the header, instead of one of the same name; `null` leaves it out. The signature is that of the
     /// authority's key, whatever the header says.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
@@ -95,31 +120,10 @@ impl TokenBuilder {
     /// The token, as a signed JWT.
     #[must_use]
     pub fn issue(self) -> String {
-        let (authority, header, claims) = self.complete();
-        authority.sign(header, claims)
-    }
-
-    /// The token, as a text that says nothing: only introspection tells whose it is.
-    #[must_use]
-    pub fn issue_opaque(self) -> String {
-        let (authority, _, claims) = self.complete();
-        authority.issue_opaque(claims)
-    }
-
-    fn complete(self) -> (Authority, Map<String, Value>, Map<String, Value>) {
-        let seconds = |at: SystemTime| at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let mut claims = Map::new();
-        claims.insert("iss".to_owned(), self.authority.issuer().into());
-        claims.insert("iat".to_owned(), seconds(self.issued_at).into());
-        claims.insert("exp".to_owned(), seconds(self.issued_at + self.lifetime).into());
-        claims.insert("jti".to_owned(), self.authority.unique().into());
         let mut header = Map::new();
         header.insert("typ".to_owned(), "at+jwt".into());
-        for (all, said) in [(&mut claims, self.claims), (&mut header, self.header)] {
-            all.extend(said);
-        }
-        claims.retain(|_, value| !value.is_null());
-        (self.authority, header, claims)
+        header.extend(self.header.clone());
+        self.authority.sign(header, self.whole_claims())
     }
 }
 

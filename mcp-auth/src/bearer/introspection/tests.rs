@@ -515,12 +515,9 @@ async fn jwts_are_asked_about_only_where_their_issuer_is_named() {
 fn mistakes_are_named() {
     let resource = Resource::new(RESOURCE);
     let problems = |introspection: Introspection| introspection.problems(resource.as_ref()).join("\n");
-    let whole = |url: &str| Introspection::at(url).issuer(ISSUER).bearer("ours");
+    let whole = |url: &str| Introspection::at(url).issuer(ISSUER).bearer("ours").fetching_with(Script::default());
     assert_eq!(problems(whole(URL)), "");
-    assert_eq!(problems(whole("http://127.0.0.1:8000/o/introspect/")), "");
     assert!(problems(whole("/o/introspect/")).contains("`/o/introspect/` is no absolute URL"));
-    assert!(problems(whole("http://django.internal/o/introspect/")).contains("allow_http"));
-    assert!(problems(whole(URL).client_credentials("http://www.example.com/o/token/", "a", "b", "")).contains("plain HTTP"));
     assert!(problems(whole(URL).bearer("o urs")).contains("can not be sent"));
     assert!(problems(whole(URL).basic("", "x")).contains("empty client id"));
     assert!(problems(whole(URL).basic("x", "")).contains("empty client secret"));
@@ -531,6 +528,27 @@ fn mistakes_are_named() {
     assert!(whole(URL).problems(None)[0].contains("public URL"));
     assert!(whole(URL).audience("mcp").problems(None).is_empty());
     assert_eq!(whole(URL).issuers(), [ISSUER]);
+}
+
+#[cfg(feature = "fetch")]
+#[test]
+fn what_the_shared_client_would_not_ask_is_named() {
+    let resource = Resource::new(RESOURCE);
+    let problems = |introspection: Introspection| introspection.problems(resource.as_ref()).join("\n");
+    let whole = |url: &str| Introspection::at(url).issuer(ISSUER).bearer("ours");
+    assert_eq!(problems(whole(URL)), "");
+    assert_eq!(problems(whole("http://127.0.0.1:8000/o/introspect/")), "");
+    assert!(problems(whole("http://django.internal/o/introspect/")).contains("allow_http"));
+    assert!(problems(whole(URL).client_credentials("http://www.example.com/o/token/", "a", "b", "")).contains("plain HTTP"));
+}
+
+#[cfg(not(feature = "fetch"))]
+#[tokio::test]
+async fn without_a_client_one_must_be_given() {
+    let whole = Introspection::at(URL).issuer(ISSUER).bearer("ours");
+    let problems = whole.problems(Resource::new(RESOURCE).as_ref()).join("\n");
+    assert!(problems.contains("`.fetching_with(..)`") && problems.contains("`fetch`"), "{problems}");
+    assert_eq!(judge(&whole, "theirs").await.expect_err("nobody is asked").kind(), RejectionKind::Unavailable);
 }
 
 #[test]
