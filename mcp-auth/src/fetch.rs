@@ -6,6 +6,10 @@ mod absent;
 mod address;
 #[cfg(feature = "fetch")]
 mod client;
+#[cfg(feature = "fetch")]
+pub(crate) mod flight;
+#[cfg(feature = "fetch")]
+pub(crate) mod metadata;
 
 use std::fmt;
 use std::pin::Pin;

@@ -15,7 +15,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::discovery::{Source, metadata_urls, origin};
+use self::discovery::Source;
 use self::key_set::{ALGORITHMS, NoKey, algorithm};
 use self::keys::{Held, Keys};
 use self::policy::{ACCESS_TOKEN, ID_TOKEN, Marks, Own, Policy, media_type};
@@ -23,6 +23,7 @@ use self::seen::{Occasion, Seen};
 use self::token::{MAX_BYTES, Token, says_issuer};
 use super::is_jwt;
 use crate::digest::sha256;
+use crate::fetch::metadata::{origin, urls};
 use crate::{Authenticate, AuthenticateFuture, Fetch, Place, Presented, Principal, Rejection, Resource, Verdict, fetch};
 
 const MAX_LEEWAY: Duration = Duration::from_secs(5 * 60);
@@ -235,7 +236,7 @@ impl Authenticate for Jwt {
             Some(url) if origin(url).is_none() => {
                 problems.push(format!("`{url}`, with the keys of `{issuer}`, is no URL: https://host/path is needed"));
             }
-            None if metadata_urls(issuer).is_none() => problems.push(format!(
+            None if urls(issuer).is_none() => problems.push(format!(
                 "the issuer `{issuer}` is no URL without query and fragment: its keys can not be found, say where they are with `.jwks_url(..)`"
             )),
             _ => {}

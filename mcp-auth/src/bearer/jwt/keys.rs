@@ -1,11 +1,9 @@
 //! The keys of an authorization server, kept, refreshed, and looked for again.
 //!
-//! Whoever needs what is not there fetches it, and all others who need it wait for that one fetch. The fetch belongs to
-//! nobody: when the request that waits for it is dropped, the next one goes on with it. Otherwise a client that hangs up
-//! could use up the one fetch a minute that unknown keys are worth.
+//! Whoever needs what is not there fetches it, and all others who need it wait for that one fetch. It belongs to nobody:
+//! otherwise a client that hangs up could use up the one fetch a minute that unknown keys are worth.
 
 use std::fmt;
-use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
@@ -15,6 +13,7 @@ use tokio::time::Instant;
 use super::discovery::{Place, Source};
 use super::key_set::KeySet;
 use crate::Rejection;
+use crate::fetch::flight::Flight;
 
 const MINUTE: Duration = Duration::from_secs(60);
 /// From this age on, one request refreshes the keys, and the others go on with them.
@@ -26,8 +25,6 @@ const OUTAGE: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long a failure stands before the next attempt, with keys to go on with and without.
 const PAUSE: Duration = MINUTE;
 const SHORT_PAUSE: Duration = Duration::from_secs(5);
-/// A fetch that nobody went on with for so long is not worth it any more.
-const ABANDONED: Duration = MINUTE;
 /// How often unknown keys are looked for.
 const SEEK: Duration = MINUTE;
 /// How long it counts where the keys were found.
@@ -53,20 +50,17 @@ impl From<Unreachable> for Rejection {
 
 /// What a fetch brings: the keys, and where they were.
 type Fetched = Result<(KeySet, Place), String>;
-type Flight = Pin<Box<dyn Future<Output = Fetched> + Send>>;
 
 #[derive(Default)]
 pub(super) struct Keys {
     state: RwLock<State>,
-    flight: Mutex<Option<Flight>>,
+    flight: Mutex<Flight<Fetched>>,
 }
 
 #[derive(Default)]
 struct State {
     held: Option<Held>,
     place: Option<(Place, Instant)>,
-    /// When the fetch began that is under way.
-    began: Option<Instant>,
     /// When and how the last fetch failed, unless it succeeded.
     failure: Option<(Instant, String)>,
     /// When an unknown key was last looked for.
@@ -154,7 +148,7 @@ impl Keys {
                 return Ok(Some(held.clone()));
             }
             let now = Instant::now();
-            if flight.is_none() && state.sought.is_some_and(|at| now - at < SEEK) {
+            if !flight.is_under_way() && state.sought.is_some_and(|at| now - at < SEEK) {
                 return state.unreachable().map_or(Ok(None), Err);
             }
             state.sought = Some(now);
@@ -167,21 +161,10 @@ impl Keys {
         }
     }
 
-    /// Goes on with the fetch that is under way, or begins one, and keeps what it brings.
-    async fn fly(&self, flight: &mut Option<Flight>, source: &Source) {
-        if self.read().began.is_some_and(|began| began.elapsed() >= ABANDONED) {
-            *flight = None;
-        }
-        let landing = Landing(flight);
-        let under_way = landing.0.get_or_insert_with(|| {
-            let mut state = self.write();
-            state.began = Some(Instant::now());
-            Box::pin(fetch(source.clone(), state.place.clone()))
-        });
-        let fetched = under_way.as_mut().await;
-        *landing.0 = None;
+    /// Fetches the keys, and keeps them.
+    async fn fly(&self, flight: &mut Flight<Fetched>, source: &Source) {
+        let (fetched, began) = flight.land(|| fetch(source.clone(), self.read().place.clone())).await;
         let mut state = self.write();
-        let began = state.began.take().unwrap_or_else(Instant::now);
         state.failure = match fetched {
             Ok((keys, place)) => {
                 state.keep(keys, place, began);
@@ -231,17 +214,6 @@ async fn fetch(source: Source, known: Option<(Place, Instant)>) -> Fetched {
     };
     let keys = source.keys(&place).await?;
     Ok((keys, place))
-}
-
-/// A fetch that panicked can not be gone on with.
-struct Landing<'f>(&'f mut Option<Flight>);
-
-impl Drop for Landing<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            *self.0 = None;
-        }
-    }
 }
 
 impl fmt::Debug for Keys {
