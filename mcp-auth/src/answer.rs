@@ -1,5 +1,8 @@
 //! Answers that are the same for every server.
 
+#[cfg(feature = "fetch")]
+use std::time::Duration;
+
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, ALLOW,
     CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
@@ -56,30 +59,48 @@ impl Auth {
     #[must_use]
     pub fn metadata_answer(&self, method: &Method) -> Option<Response<Vec<u8>>> {
         let document = self.metadata()?;
-        let mut response = match *method {
-            Method::GET | Method::HEAD => answer(StatusCode::OK, json!(document).to_string().into_bytes()),
-            Method::OPTIONS => answer(StatusCode::NO_CONTENT, Vec::new()),
-            _ => answer(StatusCode::METHOD_NOT_ALLOWED, Vec::new()),
-        };
-        let headers = response.headers_mut();
-        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-        match *method {
-            Method::GET | Method::HEAD => {
-                headers.insert(CONTENT_TYPE, JSON);
-                headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));
-            }
-            Method::OPTIONS => {
-                headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, OPTIONS"));
-                // Browser clients add `MCP-Protocol-Version`.
-                headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("*"));
-                headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
-            }
-            _ => {
-                headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS"));
-            }
-        }
-        Some(response)
+        Some(match *method {
+            Method::GET | Method::HEAD => published(json!(document).to_string().into_bytes(), "public, max-age=3600"),
+            _ => about_published(method),
+        })
     }
+}
+
+/// A document for everybody, and for pages of every origin.
+pub(crate) fn published(document: Vec<u8>, caching: &'static str) -> Response<Vec<u8>> {
+    let mut response = answer(StatusCode::OK, document);
+    let headers = response.headers_mut();
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(CONTENT_TYPE, JSON);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
+    response
+}
+
+/// There is no such document now.
+#[cfg(feature = "fetch")]
+pub(crate) fn not_published(retry_after: Duration) -> Response<Vec<u8>> {
+    let body = json!({ "error": "temporarily_unavailable" }).to_string().into_bytes();
+    let mut response = published(body, "no-store");
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_after.as_secs().max(1)));
+    response
+}
+
+/// What other methods than GET and HEAD are answered, where there is a document.
+pub(crate) fn about_published(method: &Method) -> Response<Vec<u8>> {
+    let is_question = *method == Method::OPTIONS;
+    let mut response = answer(if is_question { StatusCode::NO_CONTENT } else { StatusCode::METHOD_NOT_ALLOWED }, Vec::new());
+    let headers = response.headers_mut();
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    if is_question {
+        headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, OPTIONS"));
+        // Browser clients add `MCP-Protocol-Version`.
+        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("*"));
+        headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
+    } else {
+        headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS"));
+    }
+    response
 }
 
 fn answer(status: StatusCode, body: Vec<u8>) -> Response<Vec<u8>> {

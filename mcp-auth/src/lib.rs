@@ -29,6 +29,8 @@ mod fetch;
 #[cfg(feature = "layer")]
 mod layer;
 mod metadata;
+#[cfg(feature = "fetch")]
+mod mirror;
 mod network;
 mod principal;
 mod proxy;
@@ -66,6 +68,8 @@ pub use fetch::HttpsClient;
 pub use fetch::{Fetch, FetchError, FetchFuture, Trust};
 #[cfg(feature = "layer")]
 pub use layer::{AuthLayer, AuthLayerError, AuthService};
+#[cfg(feature = "fetch")]
+pub use mirror::MetadataMirror;
 pub use network::Network;
 pub use principal::{Principal, Scheme};
 pub use proxy::{

@@ -134,12 +134,103 @@ async fn a_server_that_listens_has_the_document_at_the_root_as_well() {
     running.await.expect("no panic").expect("a good end");
 }
 
+/// The authorization server's own document, for clients that look for it here.
+#[cfg(feature = "fetch")]
+mod mirrored {
+    use mcp_runtime::auth::{Fetch, FetchError, FetchFuture, MetadataMirror, Trust};
+
+    use super::*;
+
+    const PATH: &str = "/.well-known/oauth-authorization-server";
+    const ISSUER: &str = "https://auth.example.com";
+
+    /// An authorization server that answers for its metadata, unless it is down.
+    struct Site {
+        is_up: bool,
+    }
+
+    impl Fetch for Site {
+        fn fetch(&self, request: http::Request<Vec<u8>>, _: Trust) -> FetchFuture<'_> {
+            let answer = match self.is_up {
+                true if *request.uri() == "https://auth.example.com/.well-known/oauth-authorization-server" => {
+                    let document = json!({ "issuer": ISSUER, "token_endpoint": "https://auth.example.com/token" });
+                    Ok(http::Response::new(document.to_string().into_bytes()))
+                }
+                _ => Err(FetchError::new("no route to the host")),
+            };
+            Box::pin(std::future::ready(answer))
+        }
+    }
+
+    fn mirroring(is_up: bool) -> Server {
+        server().mirror_authorization_server(MetadataMirror::of(ISSUER).fetching_with(Site { is_up }))
+    }
+
+    #[tokio::test]
+    async fn it_is_at_the_root_for_any_page() {
+        let mirror = router(mirroring(true));
+        let found = send(&mirror, document(PATH).request()).await;
+        assert_eq!((found.status, found.header("access-control-allow-origin")), (200, Some("*")));
+        assert_eq!(found.json(), json!({ "issuer": ISSUER, "token_endpoint": "https://auth.example.com/token" }));
+        let head = send(&mirror, document(PATH).http_method(Method::HEAD).request()).await;
+        assert_eq!((head.status, head.body.len()), (200, 0));
+        let preflight = send(&mirror, document(PATH).http_method(Method::OPTIONS).request()).await;
+        assert_eq!((preflight.status, preflight.header("access-control-allow-headers")), (204, Some("*")));
+        assert_eq!(send(&mirror, document(PATH).http_method(Method::POST).request()).await.status, 405);
+        assert_eq!(send(&router(server()), document(PATH).request()).await.status, 404, "only on request");
+    }
+
+    #[tokio::test]
+    async fn without_the_authorization_server_it_comes_later() {
+        let found = send(&router(mirroring(false)), document(PATH).request()).await;
+        assert_eq!((found.status, found.header("retry-after")), (503, Some("5")));
+        assert!(!found.shown().contains("route"), "what went wrong is for the log");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_server_that_listens_has_it_as_well() {
+        for is_mirroring in [true, false] {
+            let server = if is_mirroring { mirroring(true) } else { server() };
+            let bound = server.bind("127.0.0.1:0").await.expect("a port");
+            let (address, handle) = (bound.address(), bound.handle());
+            let running = tokio::spawn(bound.run());
+            let answer = asked(address, PATH).await;
+            assert_eq!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("/token"), is_mirroring, "{answer}");
+            handle.shutdown();
+            running.await.expect("no panic").expect("a good end");
+        }
+    }
+
+    #[tokio::test]
+    async fn tokens_that_nobody_takes_are_not_advertised() {
+        let build = |server: Server, issuer: &str| {
+            let mirror = MetadataMirror::of(issuer).fetching_with(Site { is_up: true });
+            server.mirror_authorization_server(mirror).build().map(drop).map_err(|error| error.to_string())
+        };
+        assert_eq!(build(server(), ISSUER), Ok(()));
+        for (server, issuer, said) in [
+            (server(), "https://auth.example.com/", "an issuer whose tokens `.auth(..)` takes"),
+            (Server::new("notes", "0").only([]), ISSUER, "an issuer whose tokens `.auth(..)` takes"),
+            (server(), "auth", "no URL"),
+            (server().path(PATH), ISSUER, "at a path where nothing else is"),
+        ] {
+            let error = build(server, issuer).expect_err("refused");
+            assert!(error.contains(said), "{error}");
+        }
+    }
+}
+
 async fn fetched(address: std::net::SocketAddr, path: &str) -> Value {
+    let answer = asked(address, path).await;
+    serde_json::from_str(answer.split_once("\r\n\r\n").expect("a body").1).expect("JSON")
+}
+
+async fn asked(address: std::net::SocketAddr, path: &str) -> String {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let mut stream = tokio::net::TcpStream::connect(address).await.expect("a connection");
     let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.expect("sent");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.expect("answered");
-    serde_json::from_str(answer.split_once("\r\n\r\n").expect("a body").1).expect("JSON")
+    answer
 }

@@ -23,6 +23,8 @@ mod watch;
 use std::sync::Arc;
 
 use http::StatusCode;
+#[cfg(feature = "fetch")]
+use mcp_auth::MetadataMirror;
 use mcp_auth::{Auth, Challenge, RelaySessions};
 use tokio::sync::{Semaphore, SemaphorePermit, TryAcquireError};
 use tokio_util::sync::CancellationToken;
@@ -99,6 +101,9 @@ pub(crate) struct Access {
     pub(crate) permits: Permits,
     /// Where relay sessions are obtained.
     pub(crate) relay: Option<(String, RelaySessions)>,
+    /// The metadata of the authorization server, where it is looked for here.
+    #[cfg(feature = "fetch")]
+    pub(crate) mirror: Option<MetadataMirror>,
 }
 
 /// What a transport has to send.

@@ -111,6 +111,8 @@ impl Server {
             auth,
             permits: self.permits.clone(),
             relay: self.relay.clone(),
+            #[cfg(feature = "fetch")]
+            mirror: self.mirror.clone(),
         };
         let offer = Offer {
             tools: !catalog.tools.is_empty() || self.list_changes,
@@ -193,6 +195,8 @@ impl Server {
                 problems.push(Problem::setting("relay_sessions", path, "a plain path, other than that of the endpoint"));
             }
         }
+        #[cfg(feature = "fetch")]
+        self.check_mirror(auth, problems);
         if let Some(auth) = auth {
             problems.extend(auth.problems().into_iter().map(Problem::Auth));
         }
@@ -217,6 +221,25 @@ impl Server {
             problems.extend(reach.map(|reach| Problem::Unprotected { reach }));
         }
         origins
+    }
+
+    #[cfg(feature = "fetch")]
+    fn check_mirror(&self, auth: Option<&Auth>, problems: &mut Vec<Problem>) {
+        use crate::transport::mirror::PATH;
+
+        let Some(mirror) = &self.mirror else { return };
+        problems.extend(mirror.problems().into_iter().map(Problem::Auth));
+        let issuers = auth.map(Auth::issuers).unwrap_or_default();
+        if !issuers.iter().any(|issuer| issuer == mirror.issuer()) {
+            problems.push(Problem::setting(
+                "mirror_authorization_server",
+                mirror.issuer(),
+                "an issuer whose tokens `.auth(..)` takes: clients would get tokens that count for nothing",
+            ));
+        }
+        if self.path == PATH || self.relay.as_ref().is_some_and(|(path, _)| path == PATH) {
+            problems.push(Problem::setting("mirror_authorization_server", PATH, "at a path where nothing else is"));
+        }
     }
 
     fn check_bounds(&self, problems: &mut Vec<Problem>) {

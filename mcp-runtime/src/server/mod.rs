@@ -10,6 +10,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "fetch")]
+use mcp_auth::MetadataMirror;
 use mcp_auth::{Auth, KeyError, KeyRing, Principal, RateLimit, RelaySessions};
 
 pub use build::Built;
@@ -47,6 +49,8 @@ pub struct Server {
     auth: Option<Auth>,
     permits: Permits,
     relay: Option<(String, RelaySessions)>,
+    #[cfg(feature = "fetch")]
+    mirror: Option<MetadataMirror>,
     allow_anonymous: bool,
     public_url: Option<String>,
     path: String,
@@ -109,6 +113,8 @@ impl Server {
             auth: None,
             permits: Permits::default(),
             relay: None,
+            #[cfg(feature = "fetch")]
+            mirror: None,
             allow_anonymous: false,
             public_url: None,
             path: "/mcp".to_owned(),
@@ -216,6 +222,17 @@ impl Server {
     /// [`RelaySessions`]. The chain must take them: `.with(ProxyToken::relay_only(sessions.clone()))`.
     pub fn relay_sessions(mut self, path: impl Into<String>, sessions: RelaySessions) -> Self {
         self.relay = Some((path.into(), sessions));
+        self
+    }
+
+    /// Shows the authorization server's metadata at `/.well-known/oauth-authorization-server` as well, where clients of
+    /// MCP 2025-03-26 look for it: [`MetadataMirror`]. Tokens of that server must be known to the chain. The feature `fetch`
+    /// has it.
+    ///
+    /// Where the origin is a site that has its own document there, leave it to the site.
+    #[cfg(feature = "fetch")]
+    pub fn mirror_authorization_server(mut self, mirror: MetadataMirror) -> Self {
+        self.mirror = Some(mirror);
         self
     }
 

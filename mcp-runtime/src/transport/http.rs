@@ -24,6 +24,8 @@ use mcp_auth::{Auth, Challenge, Decision, Peer, Principal, Rejection, sha256};
 
 use super::body::ReplyBody;
 use super::cors;
+#[cfg(feature = "fetch")]
+use super::mirror;
 use super::relay;
 use super::sse::EventStream;
 use crate::endpoint::{Call, Carrier, Endpoint, Head, Reply, Said};
@@ -52,6 +54,10 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(endpoint: &Arc<Endpoint>)
         let (head, _) = request.into_parts();
         relay::answer(&endpoint, &head).await.map(axum::body::Body::new)
     }
+    #[cfg(feature = "fetch")]
+    async fn mirrored(State(endpoint): State<Arc<Endpoint>>, method: Method) -> Response<axum::body::Body> {
+        mirror::answer(&endpoint, &method).await.map(axum::body::Body::new)
+    }
     let router = Router::new().route(&endpoint.path, any(merged));
     let router = match &endpoint.access.metadata {
         Some(path) => router.route(path, any(described)),
@@ -59,6 +65,11 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(endpoint: &Arc<Endpoint>)
     };
     let router = match &endpoint.access.relay {
         Some((path, _)) => router.route(path, any(relayed)),
+        None => router,
+    };
+    #[cfg(feature = "fetch")]
+    let router = match &endpoint.access.mirror {
+        Some(_) => router.route(mirror::PATH, any(mirrored)),
         None => router,
     };
     router.with_state(Arc::clone(endpoint))
@@ -79,6 +90,10 @@ pub(crate) async fn serve_alone<B: HttpBody<Data = Bytes> + Send + Unpin>(
         tell_peer(&endpoint, &mut request, peer);
         let (head, _) = request.into_parts();
         return Ok(relay::answer(&endpoint, &head).await);
+    }
+    #[cfg(feature = "fetch")]
+    if path == mirror::PATH {
+        return Ok(mirror::answer(&endpoint, request.method()).await);
     }
     Ok(match &endpoint.access.metadata {
         // It has its origin for itself, so clients may look at the root as well (RFC 9728 section 3.1).

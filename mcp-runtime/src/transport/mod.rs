@@ -3,6 +3,8 @@
 mod body;
 mod cors;
 pub(crate) mod http;
+#[cfg(feature = "fetch")]
+pub(crate) mod mirror;
 mod relay;
 mod sse;
 pub(crate) mod stdio;
