@@ -64,6 +64,10 @@ struct Site {
 pub(crate) fn application(origin: &str, password: &str) -> Result<Router, Box<dyn std::error::Error>> {
     let site = Site { origin: HeaderValue::try_from(origin)?, password: password.into(), notes: Arc::default() };
     let people = TowerSession::new(|session: Session| async move {
+        // A stream asks again while it is open: what the store has counts, not what the session remembers.
+        if !session.is_modified() {
+            session.load().await?;
+        }
         let name: Option<String> = session.get(USER).await?;
         let end = session.expiry_date().into();
         Ok::<_, session::Error>(name.map(|name| Principal::user(name).scopes(["notes"]).valid_until(end)))
@@ -122,7 +126,7 @@ async fn log_in(AppState(site): AppState<Site>, session: Session, Form(said): Fo
     Ok(Redirect::to("/").into_response())
 }
 
-/// Ends the session, and with it every call and stream that it would have been good for.
+/// Ends the session: for calls at once, and within seconds for the streams that it opened.
 async fn log_out(session: Session) -> Result<Redirect, Failed> {
     session.flush().await?;
     Ok(Redirect::to("/"))

@@ -2,13 +2,14 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
 use axum::routing::{any, post};
 use axum::{Extension, Router};
 use axum_login::{AuthManagerLayerBuilder, AuthSession, AuthUser, AuthnBackend};
 use http::{HeaderMap, Request, StatusCode};
-use mcp_auth::{Auth, AuthLayer, Authenticate, Principal, Resource, Scheme, StaticTokens, TowerSession};
+use mcp_auth::{Auth, AuthLayer, Authenticate, Decision, Principal, Resource, Scheme, StaticTokens, TowerSession};
 use tower::ServiceExt;
 use tower_sessions::cookie::time;
 use tower_sessions::session::{self, Id, Record};
@@ -41,6 +42,9 @@ async fn who(caller: Option<Extension<Principal>>, headers: HeaderMap) -> String
 
 fn people() -> TowerSession<Session> {
     TowerSession::new(|session: Session| async move {
+        if !session.is_modified() {
+            session.load().await?;
+        }
         let name: Option<String> = session.get("user").await?;
         let end = session.expiry_date().into();
         Ok::<_, session::Error>(name.map(|name| Principal::user(name).scopes(["notes"]).valid_until(end)))
@@ -114,6 +118,26 @@ async fn a_session_counts_from_log_in_to_log_out() {
     assert_eq!(send(&app, "POST", "/logout", &[("cookie", &cookie)]).await.status, 200);
     let answer = call(&app, &cookie, &[ORIGIN, JSON]).await;
     assert_eq!((answer.status, answer.body.as_str()), (401, r#"{"error":"unauthorized"}"#));
+}
+
+/// As a stream does that is open for long: with the request that opened it.
+#[tokio::test]
+async fn who_logged_out_elsewhere_is_nobody_when_asked_again() {
+    let store = Arc::new(MemoryStore::default());
+    let session = Session::new(None, store.clone(), None);
+    session.insert("user", "alice").await.expect("a value");
+    session.save().await.expect("a store");
+    let cookie = format!("id={}", session.id().expect("saved"));
+    let request = Request::post("/mcp").header("cookie", cookie).header(ORIGIN.0, ORIGIN.1).header(JSON.0, JSON.1);
+    let request = request.extension(Session::new(session.id(), store, None)).body(()).expect("a request");
+    let (auth, head) = (auth(people()), request.into_parts().0);
+    for _ in 0..2 {
+        let decision = auth.decide(&head).await;
+        assert!(matches!(&decision, Decision::Accepted(caller) if caller.subject() == "alice"), "{decision:?}");
+    }
+    session.flush().await.expect("a store");
+    let decision = auth.decide(&head).await;
+    assert!(matches!(decision, Decision::Anonymous), "{decision:?}");
 }
 
 #[tokio::test]

@@ -30,6 +30,9 @@ type Asked = Pin<Box<dyn Future<Output = Result<Option<Principal>, String>> + Se
 /// use tower_sessions::Session;
 ///
 /// let people = TowerSession::new(|session: Session| async move {
+///     if !session.is_modified() {
+///         session.load().await?; // what the store has now: see below
+///     }
 ///     let name: Option<String> = session.get("user").await?;
 ///     let end = session.expiry_date().into();
 ///     Ok::<_, tower_sessions::session::Error>(name.map(|name| Principal::user(name).scopes(["notes"]).valid_until(end)))
@@ -40,6 +43,7 @@ type Asked = Pin<Box<dyn Future<Output = Result<Option<Principal>, String>> + Se
 ///
 /// ```
 /// # use std::convert::Infallible;
+/// # use std::time::{Duration, SystemTime};
 /// # use axum_login::{AuthUser, AuthnBackend};
 /// # #[derive(Clone, Debug)]
 /// # struct User { name: String, password_hash: String }
@@ -61,7 +65,8 @@ type Asked = Pin<Box<dyn Future<Output = Result<Option<Principal>, String>> + Se
 /// use mcp_auth::{Principal, TowerSession};
 ///
 /// let people = TowerSession::new(|login: AuthSession<Backend>| async move {
-///     Ok::<_, Infallible>(login.user.map(|user| Principal::user(user.name).scopes(["notes"])))
+///     let end = SystemTime::now() + Duration::from_secs(300);
+///     Ok::<_, Infallible>(login.user.map(|user| Principal::user(user.name).scopes(["notes"]).valid_until(end)))
 /// });
 /// ```
 ///
@@ -73,6 +78,11 @@ type Asked = Pin<Box<dyn Future<Output = Result<Option<Principal>, String>> + Se
 /// The rules for cookies hold: it counts only where no other credential came, it must come once, and a request that may be
 /// another site's doing is refused. The session is only read: nothing is saved, renewed or set. What the session layer itself
 /// does with each answer it does here as well, so leave `with_always_save` off if calls shall not renew a session.
+///
+/// # Streams outlive their request
+/// While a stream is open, the function is asked again every 10 seconds, with the session of the request that opened it. A
+/// `Session` remembers what it has read, so without the `load` above it would not hear of a log-out. An `AuthSession` has the
+/// user of its own time and can not look again: there, the end that the principal is given is when a stream ends, at the latest.
 ///
 /// # The session layer must run before
 /// A cookie that comes without a session among the extensions is answered with 503, and logged as `no_session_layer`: the
