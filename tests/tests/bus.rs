@@ -296,7 +296,7 @@ async fn a_server_that_is_gone_hears_nothing() {
     let Fixture { bus, a, b, .. } = fixture;
     drop(a);
     let mut listens = subscribed(&b.1).await;
-    bus.publish(Event::ToolsChanged);
+    bus.publish(Event::ToolsChanged { scopes: Vec::new() });
     assert_eq!(listens.plain().await["method"], "notifications/tools/list_changed");
     listens.is_quiet().await;
 }

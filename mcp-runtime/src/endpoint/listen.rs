@@ -124,7 +124,7 @@ impl Listening {
                 tracing::debug!(target: "mcp_runtime::server", "a stream ends with its credential");
                 Err(self.end())
             }
-            heard = self.listener.next() => Ok(heard),
+            heard = self.listener.next(self.principal.as_ref()) => Ok(heard),
             () = self.endpoint.shutdown.cancelled() => Err(self.end()),
         }
     }

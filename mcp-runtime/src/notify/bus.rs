@@ -10,11 +10,23 @@ use serde::{Deserialize, Serialize};
 #[non_exhaustive]
 pub enum Event {
     /// See [`Notifier::tools_changed`](super::Notifier::tools_changed).
-    ToolsChanged,
+    ToolsChanged {
+        /// Of what is hidden: only those hear of it who were granted all of these. Without any, everybody does.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        scopes: Vec<String>,
+    },
     /// See [`Notifier::prompts_changed`](super::Notifier::prompts_changed).
-    PromptsChanged,
+    PromptsChanged {
+        /// Of what is hidden: only those hear of it who were granted all of these. Without any, everybody does.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        scopes: Vec<String>,
+    },
     /// See [`Notifier::resources_changed`](super::Notifier::resources_changed).
-    ResourcesChanged,
+    ResourcesChanged {
+        /// Of what is hidden: only those hear of it who were granted all of these. Without any, everybody does.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        scopes: Vec<String>,
+    },
     /// See [`Notifier::resource_updated`](super::Notifier::resource_updated).
     ResourceUpdated {
         /// The resource.
@@ -49,9 +61,9 @@ pub enum Event {
 impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::ToolsChanged => f.write_str("ToolsChanged"),
-            Self::PromptsChanged => f.write_str("PromptsChanged"),
-            Self::ResourcesChanged => f.write_str("ResourcesChanged"),
+            Self::ToolsChanged { scopes } => f.debug_struct("ToolsChanged").field("scopes", scopes).finish(),
+            Self::PromptsChanged { scopes } => f.debug_struct("PromptsChanged").field("scopes", scopes).finish(),
+            Self::ResourcesChanged { scopes } => f.debug_struct("ResourcesChanged").field("scopes", scopes).finish(),
             Self::ResourceUpdated { uri } => f.debug_struct("ResourceUpdated").field("uri", uri).finish(),
             Self::TaskChanged { id, state } => write!(f, "TaskChanged {{ id: {id:?}, state: {} bytes }}", state.len()),
             Self::Answered { key, answer, is_error, .. } => {

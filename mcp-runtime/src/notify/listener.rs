@@ -4,6 +4,8 @@ use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
+use mcp_auth::Principal;
+
 use super::bus::Event;
 
 /// So many resources may wait to be told of. A listener that falls behind further loses its stream, or one that can not ask anew
@@ -52,9 +54,9 @@ pub(crate) struct Listener(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     interests: Interests,
-    tools: bool,
-    prompts: bool,
-    resources: bool,
+    tools: Changed,
+    prompts: Changed,
+    resources: Changed,
     updated: Vec<String>,
     /// The latest state of each. It may have a whole result in it, and others listen as well.
     changed: Vec<(String, Arc<str>)>,
@@ -62,6 +64,33 @@ struct State {
     coarse: bool,
     lost: bool,
     waker: Option<Waker>,
+}
+
+/// That a list is another, for whom. One listener may be of a session, whose streams show different scopes.
+#[derive(Debug, Default)]
+struct Changed {
+    for_all: bool,
+    /// For those who were granted all scopes of one of these.
+    for_some: Vec<Vec<String>>,
+}
+
+impl Changed {
+    fn note(&mut self, scopes: &[String]) {
+        if scopes.is_empty() {
+            self.for_all = true;
+        } else if !self.for_some.iter().any(|known| known == scopes) {
+            self.for_some.push(scopes.to_vec());
+        }
+    }
+
+    /// Is there anything for this one? From now on, no longer.
+    fn take(&mut self, principal: Option<&Principal>) -> bool {
+        let Self { for_all, for_some } = std::mem::take(self);
+        let is_granted = |scopes: &Vec<String>| {
+            principal.is_some_and(|principal| scopes.iter().all(|scope| principal.granted().grants(scope)))
+        };
+        for_all || for_some.iter().any(is_granted)
+    }
 }
 
 impl Listener {
@@ -114,14 +143,14 @@ impl Listener {
         }
     }
 
-    /// The next thing to tell it.
-    pub(crate) async fn next(&self) -> Heard {
-        poll_fn(|cx| self.poll_next(cx.waker())).await
+    /// The next thing to tell it, where this caller listens.
+    pub(crate) async fn next(&self, principal: Option<&Principal>) -> Heard {
+        poll_fn(|cx| self.poll_next(principal, cx.waker())).await
     }
 
-    pub(crate) fn poll_next(&self, waker: &Waker) -> Poll<Heard> {
+    fn poll_next(&self, principal: Option<&Principal>, waker: &Waker) -> Poll<Heard> {
         let mut state = self.lock();
-        match state.next() {
+        match state.next(principal) {
             Some(heard) => Poll::Ready(heard),
             None => {
                 let before = state.waker.replace(waker.clone());
@@ -140,9 +169,9 @@ impl State {
     /// Is there something new to tell?
     fn take_note(&mut self, event: &Event) -> bool {
         match event {
-            Event::ToolsChanged if self.interests.tools => self.tools = true,
-            Event::PromptsChanged if self.interests.prompts => self.prompts = true,
-            Event::ResourcesChanged if self.interests.resources => self.resources = true,
+            Event::ToolsChanged { scopes } if self.interests.tools => self.tools.note(scopes),
+            Event::PromptsChanged { scopes } if self.interests.prompts => self.prompts.note(scopes),
+            Event::ResourcesChanged { scopes } if self.interests.resources => self.resources.note(scopes),
             Event::ResourceUpdated { uri } => return self.updated(uri),
             _ => return false,
         }
@@ -176,17 +205,17 @@ impl State {
         true
     }
 
-    fn next(&mut self) -> Option<Heard> {
+    fn next(&mut self, principal: Option<&Principal>) -> Option<Heard> {
         if self.lost {
             return Some(Heard::Lost);
         }
-        if std::mem::take(&mut self.tools) {
+        if self.tools.take(principal) {
             return Some(Heard::ToolsChanged);
         }
-        if std::mem::take(&mut self.prompts) {
+        if self.prompts.take(principal) {
             return Some(Heard::PromptsChanged);
         }
-        if std::mem::take(&mut self.resources) {
+        if self.resources.take(principal) {
             return Some(Heard::ResourcesChanged);
         }
         if !self.updated.is_empty() {
@@ -213,9 +242,13 @@ mod tests {
         Event::ResourceUpdated { uri: uri.to_owned() }
     }
 
+    const TOOLS: Event = Event::ToolsChanged { scopes: Vec::new() };
+    const PROMPTS: Event = Event::PromptsChanged { scopes: Vec::new() };
+    const RESOURCES: Event = Event::ResourcesChanged { scopes: Vec::new() };
+
     fn told(listener: &Listener) -> Vec<Heard> {
         let mut all = Vec::new();
-        while let Poll::Ready(heard) = listener.poll_next(Waker::noop()) {
+        while let Poll::Ready(heard) = listener.poll_next(None, Waker::noop()) {
             let lost = heard == Heard::Lost;
             all.push(heard);
             if lost {
@@ -251,7 +284,7 @@ mod tests {
     fn a_listener_hears_of_what_it_asked_for_once() {
         let interests = Interests { tools: true, uris: vec!["a://x".into()], tasks: vec!["t".into()], ..Interests::default() };
         let listener = Listener::new(interests);
-        for event in [Event::ToolsChanged, Event::ToolsChanged, Event::PromptsChanged, Event::ResourcesChanged] {
+        for event in [TOOLS, TOOLS, PROMPTS, RESOURCES] {
             listener.offer(&event);
         }
         for uri in ["a://x", "a://x", "a://x/y", "a://xy", "a://"] {
@@ -273,6 +306,33 @@ mod tests {
     }
 
     #[test]
+    fn what_is_hidden_is_told_to_those_who_may_see_it() {
+        let listener = || Listener::new(Interests { tools: true, prompts: true, ..Interests::default() });
+        let hidden = |scopes: &[&str]| Event::ToolsChanged { scopes: scopes.iter().map(ToString::to_string).collect() };
+        let hears = |events: &[Event], principal: Option<&Principal>| {
+            let listener = listener();
+            events.iter().for_each(|event| listener.offer(event));
+            listener.poll_next(principal, Waker::noop()).is_ready()
+        };
+        let [one, both] = [vec!["a"], vec!["a", "b"]].map(|scopes| Principal::user("u").scopes(scopes));
+        for (events, of_nobody, of_one, of_both) in [
+            (vec![hidden(&["a"])], false, true, true),
+            (vec![hidden(&["a", "b"])], false, false, true),
+            (vec![hidden(&["b"]), hidden(&["a"])], false, true, true),
+            (vec![hidden(&["c"])], false, false, false),
+            (vec![hidden(&["c"]), TOOLS], true, true, true),
+        ] {
+            let heard = [hears(&events, None), hears(&events, Some(&one)), hears(&events, Some(&both))];
+            assert_eq!(heard, [of_nobody, of_one, of_both], "{events:?}");
+        }
+        // What was not for who listened then is not kept for who listens later in its place.
+        let listener = listener();
+        listener.offer(&hidden(&["b"]));
+        assert!(listener.poll_next(Some(&one), Waker::noop()).is_pending());
+        assert!(listener.poll_next(Some(&both), Waker::noop()).is_pending());
+    }
+
+    #[test]
     fn who_asks_in_anothers_place_wakes_it() {
         struct Woken(AtomicUsize);
         impl std::task::Wake for Woken {
@@ -283,15 +343,15 @@ mod tests {
         let listener = Listener::new(Interests { tools: true, ..Interests::default() });
         let [first, second] = [(); 2].map(|()| Arc::new(Woken(AtomicUsize::new(0))));
         let [to_first, to_second] = [&first, &second].map(|woken| Waker::from(Arc::clone(woken)));
-        assert!(listener.poll_next(&to_second).is_pending() && listener.poll_next(&to_second).is_pending());
+        assert!(listener.poll_next(None, &to_second).is_pending() && listener.poll_next(None, &to_second).is_pending());
         assert_eq!(second.0.load(Ordering::Relaxed), 0);
         // The one that is replaced asks once more; the one in its place must ask again, or it never hears anything.
-        assert!(listener.poll_next(&to_first).is_pending());
+        assert!(listener.poll_next(None, &to_first).is_pending());
         assert_eq!(second.0.load(Ordering::Relaxed), 1);
-        assert!(listener.poll_next(&to_second).is_pending());
-        listener.offer(&Event::ToolsChanged);
+        assert!(listener.poll_next(None, &to_second).is_pending());
+        listener.offer(&TOOLS);
         assert_eq!(second.0.load(Ordering::Relaxed), 2);
-        assert_eq!(listener.poll_next(&to_second), Poll::Ready(Heard::ToolsChanged));
+        assert_eq!(listener.poll_next(None, &to_second), Poll::Ready(Heard::ToolsChanged));
     }
 
     #[test]

@@ -28,19 +28,20 @@ impl Notifier {
         &self.0
     }
 
-    /// The tools are others than before. Tools that are added or removed by [`Handle`](crate::Handle) are told of without this.
+    /// The tools are others than before. Tools that are added or removed by [`Handle`](crate::Handle) are told of without this,
+    /// and hidden ones only to those who may see them; of this, everybody hears.
     pub fn tools_changed(&self) {
-        self.0.publish(Event::ToolsChanged);
+        self.0.publish(Event::ToolsChanged { scopes: Vec::new() });
     }
 
     /// The prompts are others than before.
     pub fn prompts_changed(&self) {
-        self.0.publish(Event::PromptsChanged);
+        self.0.publish(Event::PromptsChanged { scopes: Vec::new() });
     }
 
     /// The resources, or their templates, are others than before.
     pub fn resources_changed(&self) {
-        self.0.publish(Event::ResourcesChanged);
+        self.0.publish(Event::ResourcesChanged { scopes: Vec::new() });
     }
 
     /// The resource of this URI has other contents than before. Who subscribed to a URI hears of those below it as well.

@@ -15,7 +15,7 @@ use super::{Built, Reach, Server};
 use crate::catalog::{Offered, Prompt, Resource, Tool};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Problem, Result};
-use crate::notify::Notifier;
+use crate::notify::{Event, Notifier};
 use crate::transport;
 use crate::transport::write_limit::WriteLimit;
 
@@ -51,11 +51,13 @@ impl Handle {
     /// gets some by [`list_changes`](Server::list_changes). Then nothing changes.
     pub fn add_tool(&self, tool: Tool) -> Result<()> {
         declared(self.endpoint.offer.tools)?;
+        let mut seen_by = SeenBy::of(tool.definition().hidden, tool.definition().scopes);
         self.change(|offered| {
-            offered.tools.retain(|known| known.name() != tool.name());
+            let before = offered.tools.extract_if(.., |known| known.name() == tool.name());
+            before.for_each(|before| seen_by.add(before.definition().hidden, before.definition().scopes));
             offered.tools.push(tool);
         })?;
-        self.notify().tools_changed();
+        seen_by.tell(self.notify(), |scopes| Event::ToolsChanged { scopes });
         Ok(())
     }
 
@@ -64,11 +66,12 @@ impl Handle {
     /// # Errors
     /// None of its own; the tools that stay are checked again.
     pub fn remove_tool(&self, name: &str) -> Result<bool> {
-        let was_there = self.remove(|offered| offered.tools.extract_if(.., |known| known.name() == name).count())?;
-        if was_there {
-            self.notify().tools_changed();
-        }
-        Ok(was_there)
+        let mut seen_by = SeenBy::default();
+        self.change(|offered| {
+            let removed = offered.tools.extract_if(.., |known| known.name() == name);
+            removed.for_each(|removed| seen_by.add(removed.definition().hidden, removed.definition().scopes));
+        })?;
+        Ok(seen_by.tell(self.notify(), |scopes| Event::ToolsChanged { scopes }))
     }
 
     /// Offers another prompt from now on, in place of one of its name.
@@ -77,11 +80,13 @@ impl Handle {
     /// As [`add_tool`](Self::add_tool).
     pub fn add_prompt(&self, prompt: Prompt) -> Result<()> {
         declared(self.endpoint.offer.prompts)?;
+        let mut seen_by = SeenBy::of(prompt.definition().hidden, prompt.definition().scopes);
         self.change(|offered| {
-            offered.prompts.retain(|known| known.name() != prompt.name());
+            let before = offered.prompts.extract_if(.., |known| known.name() == prompt.name());
+            before.for_each(|before| seen_by.add(before.definition().hidden, before.definition().scopes));
             offered.prompts.push(prompt);
         })?;
-        self.notify().prompts_changed();
+        seen_by.tell(self.notify(), |scopes| Event::PromptsChanged { scopes });
         Ok(())
     }
 
@@ -90,11 +95,12 @@ impl Handle {
     /// # Errors
     /// As [`remove_tool`](Self::remove_tool).
     pub fn remove_prompt(&self, name: &str) -> Result<bool> {
-        let was_there = self.remove(|offered| offered.prompts.extract_if(.., |known| known.name() == name).count())?;
-        if was_there {
-            self.notify().prompts_changed();
-        }
-        Ok(was_there)
+        let mut seen_by = SeenBy::default();
+        self.change(|offered| {
+            let removed = offered.prompts.extract_if(.., |known| known.name() == name);
+            removed.for_each(|removed| seen_by.add(removed.definition().hidden, removed.definition().scopes));
+        })?;
+        Ok(seen_by.tell(self.notify(), |scopes| Event::PromptsChanged { scopes }))
     }
 
     /// Offers another resource, or family of them, from now on, in place of one of its URI or template.
@@ -103,11 +109,13 @@ impl Handle {
     /// As [`add_tool`](Self::add_tool).
     pub fn add_resource(&self, resource: Resource) -> Result<()> {
         declared(self.endpoint.offer.resources)?;
+        let mut seen_by = SeenBy::of(resource.definition().hidden, resource.definition().scopes);
         self.change(|offered| {
-            offered.resources.retain(|known| known.uri() != resource.uri());
+            let before = offered.resources.extract_if(.., |known| known.uri() == resource.uri());
+            before.for_each(|before| seen_by.add(before.definition().hidden, before.definition().scopes));
             offered.resources.push(resource);
         })?;
-        self.notify().resources_changed();
+        seen_by.tell(self.notify(), |scopes| Event::ResourcesChanged { scopes });
         Ok(())
     }
 
@@ -116,22 +124,45 @@ impl Handle {
     /// # Errors
     /// As [`remove_tool`](Self::remove_tool): a tool may need it as its user interface.
     pub fn remove_resource(&self, uri: &str) -> Result<bool> {
-        let was_there = self.remove(|offered| offered.resources.extract_if(.., |known| known.uri() == uri).count())?;
-        if was_there {
-            self.notify().resources_changed();
-        }
-        Ok(was_there)
+        let mut seen_by = SeenBy::default();
+        self.change(|offered| {
+            let removed = offered.resources.extract_if(.., |known| known.uri() == uri);
+            removed.for_each(|removed| seen_by.add(removed.definition().hidden, removed.definition().scopes));
+        })?;
+        Ok(seen_by.tell(self.notify(), |scopes| Event::ResourcesChanged { scopes }))
     }
 
     fn change(&self, change: impl FnOnce(&mut Offered)) -> Result<()> {
         self.endpoint.catalog.change(change)
     }
+}
 
-    /// Did the change remove any?
-    fn remove(&self, remove: impl FnOnce(&mut Offered) -> usize) -> Result<bool> {
-        let mut removed = 0;
-        self.change(|offered| removed = remove(offered))?;
-        Ok(removed > 0)
+/// Who is told of a change: everybody, or of what is hidden those with its scopes.
+#[derive(Default)]
+struct SeenBy(Vec<&'static [&'static str]>);
+
+impl SeenBy {
+    fn of(hidden: bool, scopes: &'static [&'static str]) -> Self {
+        let mut seen_by = Self::default();
+        seen_by.add(hidden, scopes);
+        seen_by
+    }
+
+    fn add(&mut self, hidden: bool, scopes: &'static [&'static str]) {
+        self.0.push(if hidden { scopes } else { &[] });
+    }
+
+    /// Tells them; false where nothing changed.
+    fn tell(mut self, notifier: &Notifier, event: fn(Vec<String>) -> Event) -> bool {
+        let changed = !self.0.is_empty();
+        self.0.sort_unstable();
+        self.0.dedup();
+        // The empty one comes first, and stands for everybody.
+        self.0.truncate(if self.0.first().is_some_and(|scopes| scopes.is_empty()) { 1 } else { usize::MAX });
+        for scopes in self.0 {
+            notifier.hub().publish(event(scopes.iter().map(ToString::to_string).collect()));
+        }
+        changed
     }
 }
 
