@@ -346,11 +346,14 @@ async fn a_session_subscribes_to_what_its_caller_may_read() {
     let (built, router) = built(server());
     let session = open(&router, HttpCall::initialize(NEWEST).token(ADA)).await;
     let ask = |uri: &str, token: &str| subscribe(NEWEST, &session, uri).token(token);
-    for (uri, token) in [("vault://gold", ADA_READS), ("vault://silver", ADA), ("", ADA), ("notes://..", ADA)] {
+    for (uri, token) in [("vault://silver", ADA_READS), ("vault://silver", ADA), ("", ADA), ("notes://..", ADA)] {
         let refused = ask(uri, token).send(&router).await;
         assert_eq!(refused.outcome(), (200, Some(-32002)), "{uri}: {}", refused.shown());
         assert_eq!(refused.json()["error"]["data"]["uri"], uri);
     }
+    let listed = ask("vault://gold", ADA_READS).send(&router).await;
+    assert_eq!(listed.status, 403, "as a read of it: {}", listed.shown());
+    assert!(listed.header("www-authenticate").is_some_and(|challenge| challenge.contains(r#"scope="gold""#)));
     let odd = ask("", ADA).edit(|message| message["params"] = json!({ "uri": 5 })).send(&router).await;
     assert_eq!(odd.outcome(), (200, Some(-32602)));
     assert_eq!(ask("vault://gold", BOB).send(&router).await.status, 404, "another caller's session");

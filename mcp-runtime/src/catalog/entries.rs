@@ -1,6 +1,7 @@
 //! What stands on the shelves: definitions that were checked, with what a request needs of them.
 
 use mcp_auth::Principal;
+use serde_json::{Map, Value};
 
 use super::shelf::{Common, Entry, Shelf};
 use super::uri_template::{UriTemplate, escapes};
@@ -92,6 +93,13 @@ pub(crate) struct Resources {
     tried: Vec<usize>,
 }
 
+impl Found<'_> {
+    /// The variables as JSON, for checks that depend on them.
+    pub(crate) fn arguments(&self) -> Map<String, Value> {
+        self.variables.iter().map(|(name, value)| ((*name).to_owned(), value.as_str().into())).collect()
+    }
+}
+
 impl Resources {
     pub(super) fn new(fixed: Shelf<ResourceEntry>, templates: Shelf<ResourceEntry>) -> Self {
         let mut tried: Vec<usize> = (0..templates.entries().len()).collect();
@@ -125,11 +133,14 @@ impl Resources {
     }
 
     /// What a URI names, whoever asks.
-    pub(crate) fn of_uri(&self, uri: &str) -> Option<&ResourceEntry> {
+    pub(crate) fn of_uri(&self, uri: &str) -> Option<Found<'_>> {
         let fixed = self.fixed.entries();
-        let fixed = fixed.binary_search_by(|entry| entry.common.key.cmp(uri)).ok().map(|index| &fixed[index]);
-        let templates = self.templates.entries();
-        fixed.or_else(|| self.tried.iter().map(|&index| &templates[index]).find(|entry| entry.template.matches(uri).is_some()))
+        if let Ok(index) = fixed.binary_search_by(|entry| entry.common.key.cmp(uri)) {
+            return Some(Found { entry: &fixed[index], variables: Vec::new() });
+        }
+        let mut templates = self.tried.iter().map(|&index| &self.templates.entries()[index]);
+        let (entry, variables) = templates.find_map(|entry| Some((entry, entry.template.matches(uri)?)))?;
+        Some(Found { entry, variables })
     }
 
     /// A template by its text.

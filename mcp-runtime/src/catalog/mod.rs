@@ -12,7 +12,7 @@ mod uri_template;
 
 use std::any::TypeId;
 
-pub(crate) use entries::{NoSuchArgument, PromptEntry, ResourceEntry, Resources, ToolEntry};
+pub(crate) use entries::{Found, NoSuchArgument, PromptEntry, ResourceEntry, Resources, ToolEntry};
 pub(crate) use live::{Live, Offered};
 pub(crate) use paging::{BadCursor, Paging};
 pub use prompt::{CompletionDefinition, Prompt, PromptDefinition};

@@ -21,7 +21,7 @@ use crate::call::{
     Asking, CallState, Capability, CompletionRequest, Context, Limits, RawArguments, RawStrings, ReadTarget, RequestMeta, Round,
     Running, ToolResult, Way, Work,
 };
-use crate::catalog::{Common, NoSuchArgument, TaskMode, ToolEntry};
+use crate::catalog::{Common, Found, NoSuchArgument, TaskMode, ToolEntry};
 use crate::protocol::{
     Code, Completed, Completing, Era, Filter, Refusal, Retry, SESSION_ID, Target, check_parameters, printable,
 };
@@ -115,9 +115,7 @@ impl Endpoint {
                 if let Some(reply) = self.admit(&entry.common, &head, terms, id, &meta)? {
                     return Ok(reply);
                 }
-                let named =
-                    || Some(found.variables.iter().map(|(name, value)| ((*name).to_owned(), value.as_str().into())).collect());
-                if let Some(reply) = self.forbidden_by(&entry.common, principal, named, id)? {
+                if let Some(reply) = self.forbidden_by(&entry.common, principal, || Some(found.arguments()), id)? {
                     return Ok(reply);
                 }
                 let ui = definition.meta.iter().find(|(key, _)| *key == "ui").and_then(|(_, json)| json.parse().ok());
@@ -356,6 +354,20 @@ impl Endpoint {
             Refusal::params("arguments must be an object: not nested too deeply, with no number or text out of range")
         })?;
         let needed = self.access.permits.lacking(common.name, principal, &arguments);
+    /// What a caller is told who may not read this resource, and so not hear of it either.
+    pub(super) fn unreadable(
+        &self,
+        found: &Found<'_>,
+        principal: Option<&Principal>,
+        id: &str,
+    ) -> Result<Option<Reply>, Refusal> {
+        let common = &found.entry.common;
+        match self.forbidden(common, principal, id) {
+            Some(reply) => Ok(Some(reply)),
+            None => self.forbidden_by(common, principal, || Some(found.arguments()), id),
+        }
+    }
+
         Ok(needed.map(|needed| self.challenge(common, &needed, principal, id)))
     }
 

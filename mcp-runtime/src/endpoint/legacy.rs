@@ -136,8 +136,11 @@ impl Endpoint {
     /// `resources/subscribe`: of what the caller may read.
     pub(super) fn subscribe_to(&self, head: &Head, terms: Terms, id: &str, uri: &str) -> Result<Reply, Refusal> {
         let principal = head.principal.as_ref();
-        if !self.may_read(uri, principal) {
-            return Err(Refusal::no_such_resource(uri, terms.era));
+        let catalog = self.catalog.current();
+        let found = catalog.resources.find(uri, principal).ok_or_else(|| Refusal::no_such_resource(uri, terms.era))?;
+        // Who may know of it, may know what it needs.
+        if let Some(reply) = self.unreadable(&found, principal, id)? {
+            return Ok(reply);
         }
         match (&head.carrier, &terms.session) {
             (Carrier::Pipe(pipe), _) => {

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::in_flight::Registration;
 use super::watch::Watch;
 use super::{Endpoint, busy};
-use crate::catalog::Entry as _;
+use crate::catalog::{Entry as _, Found};
 use crate::notify::{Heard, Interests, Listener, MOST_ASKED_BYTES};
 use crate::owner;
 use crate::protocol::{self, Filter, Refusal};
@@ -206,11 +206,17 @@ impl Endpoint {
 
     /// May this caller hear of what this URI names? Of what nothing here knows, everybody may.
     fn may_hear(&self, uri: &str, principal: Option<&Principal>) -> bool {
-        self.catalog.current().resources.of_uri(uri).is_none_or(|entry| entry.common().allows(principal))
+        self.catalog.current().resources.of_uri(uri).is_none_or(|found| self.allows(&found, principal))
     }
 
     /// May this caller read what this URI names? Then it may subscribe to it.
-    pub(super) fn may_read(&self, uri: &str, principal: Option<&Principal>) -> bool {
-        self.catalog.current().resources.find(uri, principal).is_some_and(|found| found.entry.common().allows(principal))
+    fn may_read(&self, uri: &str, principal: Option<&Principal>) -> bool {
+        self.catalog.current().resources.find(uri, principal).is_some_and(|found| self.allows(&found, principal))
+    }
+
+    fn allows(&self, found: &Found<'_>, principal: Option<&Principal>) -> bool {
+        let (common, permits) = (found.entry.common(), &self.access.permits);
+        common.allows(principal)
+            && (!permits.has(common.name) || permits.lacking(common.name, principal, &found.arguments()).is_none())
     }
 }
