@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use super::call::{Call, MayAsk, Reading, Subject, Tasking};
 use super::rounds::Binding;
 use super::strings::strings;
-use super::watch::{Watch, head_of};
+use super::watch::Watch;
 use super::{Access, Carrier, Endpoint, Head, Opening, Reply, Terms, busy, ok};
 use crate::call::{
     Asking, CallState, Capability, CompletionRequest, Context, Limits, RawArguments, RawStrings, ReadTarget, RequestMeta, Round,
@@ -231,10 +231,7 @@ impl Endpoint {
         let id: Arc<str> = id.into();
         let registration = terms.scope.map(|scope| self.in_flight.register(scope, Arc::clone(&id)));
         let for_errors = Arc::clone(&id);
-        let watch = match head.carrier {
-            Carrier::Http(headers) => Watch::over(self, head_of(headers, head.extensions), head.principal.as_ref(), None),
-            Carrier::Pipe(_) => Watch::of(head.principal.as_ref()),
-        };
+        let watch = Arc::new(Watch::over_head(self, &head));
         let opening = Arc::clone(self).listen(id, filter, head.principal, watch, registration);
         Ok(Reply::Listen(Opening::new(async move { opening.await.map_err(|refusal| refusal.with_id(Some(&for_errors))) })))
     }
@@ -283,7 +280,7 @@ impl Endpoint {
         // nobody could ask after it.
         let can = !terms.era.is_legacy() && self.offer.tasks && meta.capabilities.contains(Capability::Tasks);
         let timeout = entry.definition.timeout;
-        let tasking = |at_once| Ok(Ok(Some(Tasking { principal: head.principal.clone(), at_once, timeout })));
+        let tasking = |at_once| Ok(Ok(Some(Tasking { head: head.clone(), at_once, timeout })));
         match entry.definition.task {
             TaskMode::Optional | TaskMode::Required if can => tasking(true),
             TaskMode::Deferred if can => tasking(false),
@@ -354,6 +351,9 @@ impl Endpoint {
             Refusal::params("arguments must be an object: not nested too deeply, with no number or text out of range")
         })?;
         let needed = self.access.permits.lacking(common.name, principal, &arguments);
+        Ok(needed.map(|needed| self.challenge(common, &needed, principal, id)))
+    }
+
     /// What a caller is told who may not read this resource, and so not hear of it either.
     pub(super) fn unreadable(
         &self,
@@ -366,9 +366,6 @@ impl Endpoint {
             Some(reply) => Ok(Some(reply)),
             None => self.forbidden_by(common, principal, || Some(found.arguments()), id),
         }
-    }
-
-        Ok(needed.map(|needed| self.challenge(common, &needed, principal, id)))
     }
 
     /// Asks for all that the operation needs, at once.

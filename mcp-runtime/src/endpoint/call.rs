@@ -7,12 +7,11 @@ use std::task::Poll;
 use std::time::Duration;
 
 use http::StatusCode;
-use mcp_auth::Principal;
 use serde_json::Value;
 
-use super::Endpoint;
 use super::in_flight::Registration;
 use super::rounds::Binding;
+use super::{Endpoint, Head};
 use crate::call::{Asked, Ended, Event, Failure, Report, Running};
 use crate::catalog::Cache;
 use crate::notify::Waiting;
@@ -59,7 +58,8 @@ pub(super) struct MayAsk {
 /// A call that may become a task.
 #[derive(Debug)]
 pub(super) struct Tasking {
-    pub(super) principal: Option<Principal>,
+    /// What it came with: whose task it is, and for how long it may go on.
+    pub(super) head: Head,
     /// Before it says anything?
     pub(super) at_once: bool,
     /// The longest run, where its tool says one.
@@ -274,11 +274,11 @@ impl Call {
     async fn go_on_as_task(&mut self) -> Said {
         let name = self.name();
         let task = self.asking.take().and_then(|asking| asking.task);
-        let (Some(running), Some(Tasking { principal, timeout, .. })) = (self.running.take(), task) else {
+        let (Some(running), Some(Tasking { head, timeout, .. })) = (self.running.take(), task) else {
             return Said::Cancelled;
         };
         self.registration = None;
-        match self.endpoint.begin_task(running, principal.as_ref(), timeout).await {
+        match self.endpoint.begin_task(running, &head, timeout).await {
             Ok(members) => Said::Answer { status: StatusCode::OK, body: self.endpoint.renderer.task(&self.id, &members) },
             Err(message) => self.failure(name, Failure::Said(message)),
         }

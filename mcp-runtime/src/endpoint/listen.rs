@@ -154,7 +154,7 @@ impl Endpoint {
         id: Arc<str>,
         filter: Filter,
         principal: Option<Principal>,
-        watch: Watch,
+        watch: Arc<Watch>,
         registration: Option<Registration>,
     ) -> Result<Listening, Refusal> {
         let principal = principal.as_ref();
@@ -186,7 +186,7 @@ impl Endpoint {
         }
         if offer.tasks && !filter.task_ids.is_empty() {
             let ids = &filter.task_ids[..filter.task_ids.len().min(MOST_SUBSCRIPTIONS)];
-            interests.tasks = self.tasks_of(ids, principal).await;
+            interests.tasks = self.tasks_of(ids, principal, &watch).await;
             honoured.insert("taskIds".to_owned(), json!(interests.tasks));
         }
         let listener = Arc::new(Listener::new(interests));
@@ -196,7 +196,7 @@ impl Endpoint {
             acknowledgement: Some(protocol::acknowledged(&id, &Value::Object(honoured))),
             listener,
             id: Some(id),
-            watch: Arc::new(watch),
+            watch,
             principal: principal.cloned(),
             registration,
             _place: Some(place),

@@ -48,6 +48,7 @@ pub(crate) use rates::CallRates;
 pub(crate) use rounds::Rounds;
 pub(crate) use tasks::Tasks;
 pub(crate) use unattended::Unattended;
+pub(crate) use watch::Watch;
 
 use crate::call::States;
 use crate::catalog::{BadCursor, Live, Paging};
@@ -95,6 +96,8 @@ pub(crate) struct Endpoint {
 pub(crate) struct Access {
     pub(crate) origins: Origins,
     pub(crate) auth: Option<Auth>,
+    /// Do callers prove to it who they are? Otherwise somebody else says it.
+    pub(crate) judges: bool,
     /// Where it says who issues tokens for it, if anybody does.
     pub(crate) metadata: Option<String>,
     pub(crate) allow_anonymous: bool,
@@ -299,9 +302,9 @@ impl Endpoint {
             Method::Subscribe { uri } => self.subscribe_to(&head, terms, id, &uri).map_err(in_terms),
             Method::Unsubscribe { uri } => self.unsubscribe_from(&head, terms, id, &uri).map_err(in_terms),
             Method::Listen(filter) => self.begin_to_listen(head, terms, id, *filter, &meta).map_err(in_terms),
-            Method::GetTask { id: task } => Ok(Reply::Later(self.get_task(id, task.into_owned(), head.principal))),
+            Method::GetTask { id: task } => Ok(Reply::Later(self.get_task(id, task.into_owned(), head))),
             Method::UpdateTask { id: task, responses } => {
-                Ok(Reply::Later(self.update_task(id, task.into_owned(), responses, head.principal)))
+                Ok(Reply::Later(self.update_task(id, task.into_owned(), responses, head)))
             }
             Method::CancelTask { id: task } => Ok(Reply::Later(self.cancel_task(id, task.into_owned(), head.principal))),
         }

@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::Endpoint;
 use super::tasks::shown;
+use super::{Endpoint, Watch};
 use crate::call::{Ended, Event, Failure, Progress, Report, Running};
 use crate::notify::{RunningTask, Waiting};
 use crate::protocol::{Era, questions};
@@ -22,6 +23,10 @@ const TOLD: Duration = Duration::from_millis(500);
 
 /// So many characters of a progress message are told.
 const MOST_WORDS: usize = 500;
+
+/// What a client is told of a task that ended with its credential.
+const CREDENTIAL_ENDED: &str =
+    "The credential that let it run has ended. A task goes on if its owner comes with a newer one in time.";
 
 /// What carries a task on to its end.
 pub(super) struct Worker {
@@ -45,6 +50,7 @@ impl Worker {
         let abandoned = self.endpoint.tasks.abandoned.clone();
         let cancel = self.reach.cancel.clone();
         let answered = Arc::clone(&self.reach.answered);
+        let mut vouched = self.reach.vouched.subscribe();
         let mut renew = tokio::time::interval_at(Instant::now() + RENEW, RENEW);
         loop {
             let due = self.told.map_or_else(Instant::now, |told| told + TOLD);
@@ -55,6 +61,14 @@ impl Worker {
                     tracing::info!(target: "mcp_runtime::tool", tool, "task cancelled");
                     // Its record says so already: who cancelled it wrote it.
                     break;
+                }
+                () = is_vouched_for_no_longer(&mut vouched) => {
+                    tracing::info!(target: "mcp_runtime::tool", tool, "task cancelled: the credential of its owner has ended");
+                    drop(running);
+                    self.record.status = TaskStatus::Cancelled;
+                    self.record.status_message = Some(CREDENTIAL_ENDED.to_owned());
+                    self.record.payload = TaskPayload::None;
+                    return self.store_end().await;
                 }
                 () = abandoned.cancelled() => {
                     self.record.lease = self.record.created_at;
@@ -199,6 +213,18 @@ impl Worker {
         match store.load(&self.record.id).await {
             Ok(record) => record.is_some_and(|record| !record.status.is_final()),
             Err(_) => true,
+        }
+    }
+}
+
+/// Resolves when the latest credential that its owner came with has ended.
+async fn is_vouched_for_no_longer(vouched: &mut watch::Receiver<Arc<Watch>>) {
+    loop {
+        let watch = Arc::clone(&vouched.borrow_and_update());
+        tokio::select! {
+            biased;
+            Ok(()) = vouched.changed() => {}
+            () = watch.ended() => return,
         }
     }
 }

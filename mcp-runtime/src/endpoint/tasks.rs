@@ -8,13 +8,13 @@ use std::time::{Duration, SystemTime};
 use mcp_auth::Principal;
 use serde_json::Value;
 use tokio::runtime::Handle;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use super::task_worker::{LEASE, Worker};
-use super::{Endpoint, Later, internal};
+use super::{Endpoint, Head, Later, Watch, internal};
 use crate::call::{Running, entries};
 use crate::names::random_name;
 use crate::notify::{Event as Happened, RunningTask};
@@ -127,10 +127,11 @@ impl Endpoint {
     pub(super) async fn begin_task(
         self: &Arc<Self>,
         mut running: Running,
-        owner: Option<&Principal>,
+        head: &Head,
         timeout: Option<Duration>,
     ) -> Result<String, String> {
         self.keep_swept();
+        let owner = head.principal.as_ref();
         let tasks = &self.tasks;
         let now = SystemTime::now();
         let tool = running.context().tool_name();
@@ -155,6 +156,7 @@ impl Endpoint {
             call: running.context().downgrade(),
             cancel: CancellationToken::new(),
             answered: Arc::new(Notify::new()),
+            vouched: watch::Sender::new(Arc::new(Watch::over_head(self, head))),
         };
         self.notifier.hub().task_runs(&record.id, reach.clone());
         let worker = Worker::new(Arc::clone(self), record, reach);
@@ -174,29 +176,38 @@ impl Endpoint {
         found.filter(|task| task.owner == owner::sealed(owner)).ok_or_else(unknown)
     }
 
+    /// The owner of a task is here: it may go on for as long as what they came with lasts, if that is longer than before.
+    fn vouch(&self, task: &TaskRecord, owner: Option<&Principal>, watch: impl FnOnce() -> Arc<Watch>) {
+        // What anonymous callers begin, does not end with a credential.
+        let Some(owner) = owner.filter(|_| !task.status.is_final()) else { return };
+        let hub = self.notifier.hub();
+        match hub.task_here(&task.id) {
+            Some(here) if here.vouched.borrow().is_outlasted_by(owner.expires_at()) => drop(here.vouched.send_replace(watch())),
+            Some(_) => {}
+            None => hub.vouch_elsewhere(&task.id, owner.expires_at()),
+        }
+    }
+
     /// `tasks/get`.
-    pub(super) fn get_task(self: &Arc<Self>, request: &str, id: String, owner: Option<Principal>) -> Later {
+    pub(super) fn get_task(self: &Arc<Self>, request: &str, id: String, head: Head) -> Later {
         let (endpoint, request) = (Arc::clone(self), request.to_owned());
         Later::new(async move {
-            let record = endpoint.task(&id, owner.as_ref()).await.map_err(|refusal| refusal.with_id(Some(&request)))?;
+            let owner = head.principal.as_ref();
+            let record = endpoint.task(&id, owner).await.map_err(|refusal| refusal.with_id(Some(&request)))?;
+            endpoint.vouch(&record, owner, || Arc::new(Watch::over_head(&endpoint, &head)));
             let members = members(&record, endpoint.notifier.hub().task_here(&id).as_ref());
             Ok(endpoint.renderer.members(&request, Era::V2026_07_28, &members))
         })
     }
 
     /// `tasks/update`: answers to the task's questions. What was not asked is ignored.
-    pub(super) fn update_task(
-        self: &Arc<Self>,
-        request: &str,
-        id: String,
-        responses: Option<&str>,
-        owner: Option<Principal>,
-    ) -> Later {
+    pub(super) fn update_task(self: &Arc<Self>, request: &str, id: String, responses: Option<&str>, head: Head) -> Later {
         let (endpoint, request) = (Arc::clone(self), request.to_owned());
         let responses = entries(responses);
         Later::new(async move {
             let refused = |refusal: Refusal| refusal.with_id(Some(&request));
-            endpoint.task(&id, owner.as_ref()).await.map_err(refused)?;
+            let record = endpoint.task(&id, head.principal.as_ref()).await.map_err(refused)?;
+            endpoint.vouch(&record, head.principal.as_ref(), || Arc::new(Watch::over_head(&endpoint, &head)));
             let responses = responses
                 .map_err(|_| Refusal::params("params.inputResponses must be an object: answers by the keys of inputRequests"))
                 .map_err(refused)?;
@@ -234,10 +245,11 @@ impl Endpoint {
     }
 
     /// Those of these tasks that the caller may hear of.
-    pub(super) async fn tasks_of(self: &Arc<Self>, ids: &[String], owner: Option<&Principal>) -> Vec<String> {
+    pub(super) async fn tasks_of(self: &Arc<Self>, ids: &[String], owner: Option<&Principal>, watch: &Arc<Watch>) -> Vec<String> {
         let mut theirs = Vec::new();
         for id in ids {
-            if self.task(id, owner).await.is_ok() {
+            if let Ok(task) = self.task(id, owner).await {
+                self.vouch(&task, owner, || Arc::clone(watch));
                 theirs.push(id.clone());
             }
         }

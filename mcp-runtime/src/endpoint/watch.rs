@@ -1,4 +1,4 @@
-//! For how long a stream may stay open: until its credential ends, or is found to hold no longer.
+//! For how long a stream may stay open, and a task go on: until the credential ends, or is found to hold no longer.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -10,16 +10,18 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Endpoint, sleep_until};
+use super::{Carrier, Endpoint, Head, sleep_until};
 
-/// How often the credential of an open stream is judged anew. What was revoked is noticed within this time, and that for which
+/// How often the credential of an open stream or a task is judged anew. What was revoked is noticed within this time, and that for which
 /// authenticators remember their answers.
 const AGAIN: Duration = Duration::from_secs(10);
 
-/// What lets a stream stay open. Its end is noticed whether or not the stream is busy.
+/// What lets a stream stay open, or a task go on. Its end is noticed whether or not they are busy.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
-    /// When it ends in any case.
+    /// When the credential ends.
+    ends_at: Option<SystemTime>,
+    /// When it ends in any case, on the clock of timers.
     until: Option<Instant>,
     revoked: CancellationToken,
     _worker: Option<AbortOnDropHandle<()>>,
@@ -28,26 +30,47 @@ pub(crate) struct Watch {
 impl Watch {
     /// Over a caller whose credential is not judged again.
     pub(super) fn of(principal: Option<&Principal>) -> Self {
-        Self { until: end_of_credential(principal), ..Self::default() }
+        Self::lasting(principal.and_then(end_of))
+    }
+
+    /// Over a credential of which no more is known than its end.
+    pub(crate) fn lasting(ends_at: Option<SystemTime>) -> Self {
+        Self { ends_at, until: ends_at.and_then(on_the_clock_of_timers), ..Self::default() }
+    }
+
+    /// Over the credential that a request came with.
+    pub(super) fn over_head(endpoint: &Arc<Endpoint>, head: &Head) -> Self {
+        match &head.carrier {
+            Carrier::Http(headers) => {
+                Self::over(endpoint, head_of(headers.clone(), head.extensions.clone()), head.principal.as_ref(), None)
+            }
+            Carrier::Pipe(_) => Self::of(head.principal.as_ref()),
+        }
     }
 
     /// Over the credential that this request came with, and no longer than until then.
     pub(super) fn over(endpoint: &Arc<Endpoint>, head: Parts, principal: Option<&Principal>, until: Option<Instant>) -> Self {
-        let until = [end_of_credential(principal), until].into_iter().flatten().min();
+        let ends_at = principal.and_then(end_of);
+        let until = [ends_at.and_then(on_the_clock_of_timers), until].into_iter().flatten().min();
         let revoked = CancellationToken::new();
         // What counts once would be found used; how long it lasts otherwise, its authenticator says.
-        let judged = principal.filter(|principal| endpoint.access.auth.is_some() && principal.lasting().is_none());
-        let worker = judged.cloned().map(|principal| {
+        let again = principal.filter(|principal| endpoint.access.judges && principal.lasting().is_none());
+        let worker = again.cloned().map(|principal| {
             let (endpoint, revoked) = (Arc::clone(endpoint), revoked.clone());
             AbortOnDropHandle::new(tokio::spawn(async move {
                 judge_again(&endpoint, &head, &principal).await;
                 revoked.cancel();
             }))
         });
-        Self { until, revoked, _worker: worker }
+        Self { ends_at, until, revoked, _worker: worker }
     }
 
-    /// Resolves when the stream must end.
+    /// Does a credential with this end last longer? One without an end always does: what it is worth now may be another.
+    pub(crate) fn is_outlasted_by(&self, ends_at: Option<SystemTime>) -> bool {
+        ends_at.is_none() || (self.ends_at.is_some() && ends_at > self.ends_at)
+    }
+
+    /// Resolves when the stream or the task must end.
     pub(crate) async fn ended(&self) {
         tokio::select! {
             () = sleep_until(self.until) => {}
@@ -76,7 +99,7 @@ fn is_silence(rejection: &Rejection) -> bool {
 }
 
 /// The head of a POST, as far as authenticators look at it.
-pub(super) fn head_of(headers: HeaderMap, extensions: Extensions) -> Parts {
+fn head_of(headers: HeaderMap, extensions: Extensions) -> Parts {
     let (mut head, ()) = Request::new(()).into_parts();
     head.method = Method::POST;
     head.headers = headers;
@@ -84,10 +107,12 @@ pub(super) fn head_of(headers: HeaderMap, extensions: Extensions) -> Parts {
     head
 }
 
-/// When this caller's credential ends, on the clock of timers.
-fn end_of_credential(principal: Option<&Principal>) -> Option<Instant> {
-    let principal = principal?;
-    let left = principal.expires_at().map(|end| end.duration_since(SystemTime::now()).unwrap_or_default());
-    let lasts = [left, principal.lasting()].into_iter().flatten().min()?;
-    Instant::now().checked_add(lasts)
+/// When what this caller's request begins must end.
+fn end_of(principal: &Principal) -> Option<SystemTime> {
+    let lasts = principal.lasting().and_then(|lasting| SystemTime::now().checked_add(lasting));
+    [principal.expires_at(), lasts].into_iter().flatten().min()
+}
+
+fn on_the_clock_of_timers(at: SystemTime) -> Option<Instant> {
+    Instant::now().checked_add(at.duration_since(SystemTime::now()).unwrap_or_default())
 }

@@ -55,6 +55,14 @@ pub enum Event {
         /// The task.
         id: String,
     },
+    /// The owner of a task came with a credential of its own, also if the task runs on another instance: it may go on for as
+    /// long as that one lasts.
+    TaskVouched {
+        /// The task.
+        id: String,
+        /// When the credential ends, in milliseconds of the Unix time; `None` for one that does not.
+        until: Option<i64>,
+    },
 }
 
 /// This goes into logs: of what tools answered and users said only the length is shown, and nothing that would let an answer in.
@@ -70,6 +78,7 @@ impl fmt::Debug for Event {
                 write!(f, "Answered {{ key: {key:?}, answer: {} bytes, is_error: {is_error}, .. }}", answer.len())
             }
             Self::TaskCancelled { id } => f.debug_struct("TaskCancelled").field("id", id).finish(),
+            Self::TaskVouched { id, until } => f.debug_struct("TaskVouched").field("id", id).field("until", until).finish(),
         }
     }
 }

@@ -3,13 +3,17 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+use std::time::{Duration, SystemTime};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::bus::{Event, EventBus};
 use super::listener::Listener;
 use crate::call::{AnswerOutcome, WeakContext};
+use crate::endpoint::Watch;
+use crate::tasks::timestamp::{from_millis, millis};
 
 #[derive(Default)]
 pub(crate) struct Hub {
@@ -19,6 +23,7 @@ pub(crate) struct Hub {
     questions: Mutex<Questions>,
     /// The tasks that run here.
     tasks: Mutex<HashMap<Box<str>, RunningTask>>,
+    elsewhere: Mutex<HashMap<Box<str>, Told>>,
 }
 
 type Questions = HashMap<(Box<str>, Box<str>), (WeakContext, String)>;
@@ -30,7 +35,18 @@ pub(crate) struct RunningTask {
     pub(crate) cancel: CancellationToken,
     /// Something was answered.
     pub(crate) answered: Arc<Notify>,
+    /// The credential that lets it go on.
+    pub(crate) vouched: watch::Sender<Arc<Watch>>,
 }
+
+/// That an owner of a task that runs elsewhere came by is told again after so long: a bus may drop events.
+const AGAIN: Duration = Duration::from_secs(10);
+
+/// So many tasks that run elsewhere are remembered for that.
+const MOST_ELSEWHERE: usize = 1024;
+
+/// What was told of a task that runs elsewhere, and when.
+type Told = (Option<SystemTime>, Instant);
 
 /// A question that waits for its answer, for as long as it lives.
 #[derive(Debug)]
@@ -75,6 +91,12 @@ impl Hub {
             }
             Event::TaskCancelled { id } => {
                 self.cancel_task_here(&id);
+            }
+            Event::TaskVouched { id, until } => {
+                let until = until.map(from_millis);
+                if let Some(task) = self.task_here(&id).filter(|task| task.vouched.borrow().is_outlasted_by(until)) {
+                    task.vouched.send_replace(Arc::new(Watch::lasting(until)));
+                }
             }
             Event::TaskChanged { id, state } => {
                 let state = state.into();
@@ -164,6 +186,26 @@ impl Hub {
             task.cancel.cancel();
             true
         })
+    }
+
+    /// Tells the instance that runs this task that its owner came with a credential of this end.
+    pub(crate) fn vouch_elsewhere(&self, id: &str, until: Option<SystemTime>) {
+        if self.bus.read().unwrap_or_else(PoisonError::into_inner).is_none() {
+            return;
+        }
+        let mut elsewhere = self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_told = |(told, at): &Told| *told == until && at.elapsed() < AGAIN;
+        if elsewhere.get(id).is_some_and(is_told) {
+            return;
+        }
+        if elsewhere.len() >= MOST_ELSEWHERE {
+            elsewhere.retain(|_, (_, at)| at.elapsed() < AGAIN);
+        }
+        if elsewhere.len() < MOST_ELSEWHERE {
+            elsewhere.insert(id.into(), (until, Instant::now()));
+        }
+        drop(elsewhere);
+        self.publish(Event::TaskVouched { id: id.to_owned(), until: until.map(millis) });
     }
 
     fn lock_tasks(&self) -> MutexGuard<'_, HashMap<Box<str>, RunningTask>> {

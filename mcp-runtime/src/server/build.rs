@@ -108,6 +108,7 @@ impl Server {
             origins,
             metadata,
             allow_anonymous: auth.is_none() || self.allow_anonymous,
+            judges: auth.is_some() && !matches!(reach, Reach::InProcess | Reach::Pipe),
             auth,
             permits: self.permits.clone(),
             relay: self.relay.clone(),

@@ -23,7 +23,7 @@ pub enum TaskStatus {
     Completed,
     /// The call ended in an error of the protocol.
     Failed,
-    /// The client gave it up.
+    /// The client gave it up, or its credential ended.
     Cancelled,
 }
 
