@@ -2,15 +2,11 @@
 
 mod api_key;
 #[cfg(feature = "introspection")]
-mod authority;
-#[cfg(feature = "introspection")]
 mod google;
 #[cfg(feature = "introspection")]
 mod introspection;
 #[cfg(feature = "jwt")]
 mod jwt;
-#[cfg(feature = "introspection")]
-mod lookups;
 mod static_token;
 
 use base64::Engine as _;
@@ -19,6 +15,8 @@ use http::header::AUTHORIZATION;
 use http::request::Parts;
 
 use crate::Rejection;
+#[cfg(feature = "introspection")]
+use crate::{Principal, authority};
 
 #[cfg(feature = "sql-keys")]
 pub use api_key::ApiKeyTable;
@@ -30,6 +28,22 @@ pub use introspection::Introspection;
 #[cfg(feature = "jwt")]
 pub use jwt::Jwt;
 pub use static_token::StaticTokens;
+
+/// A token that its server says is good.
+#[cfg(feature = "introspection")]
+#[derive(Debug)]
+struct Active {
+    principal: Principal,
+    /// Whom it is for. Empty where it does not say.
+    audiences: Vec<Box<str>>,
+}
+
+#[cfg(feature = "introspection")]
+impl authority::Until for Active {
+    fn until(&self) -> Option<std::time::SystemTime> {
+        self.principal.expires_at()
+    }
+}
 
 /// What an `Authorization` header carries.
 pub(crate) enum Authorization<'a> {

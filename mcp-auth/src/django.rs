@@ -13,7 +13,6 @@ mod keys;
 mod moment;
 mod oauth;
 mod payload;
-mod recall;
 #[cfg(feature = "redis")]
 mod redis;
 mod session;

@@ -16,6 +16,8 @@
 mod answer;
 mod attempts;
 mod authenticate;
+#[cfg(any(feature = "introspection", feature = "django"))]
+mod authority;
 mod bearer;
 mod chain;
 mod challenge;

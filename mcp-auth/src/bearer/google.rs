@@ -8,9 +8,9 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH};
 use http::{HeaderValue, Request, StatusCode};
 use serde_json::{Map, Value};
 
-use super::authority::{Failure, ask, object};
+use super::Active;
 use super::introspection::MAX_TOKEN;
-use super::lookups::{Active, Answer, Lookups};
+use crate::authority::{Answer, Failure, Lookups, ask, object};
 use crate::{
     Authenticate, AuthenticateFuture, Fetch, Place, Presented, Principal, Rejection, Resource, Scheme, Scopes, Trust, Verdict,
     fetch, is_scope_token,
@@ -38,7 +38,7 @@ const TOKEN_INFO: &str = "https://oauth2.googleapis.com/tokeninfo";
 pub struct GoogleTokens {
     clients: Vec<Box<str>>,
     fetch: Arc<dyn Fetch>,
-    lookups: Lookups,
+    lookups: Lookups<Active>,
 }
 
 impl GoogleTokens {
@@ -67,7 +67,7 @@ impl GoogleTokens {
     }
 
     /// The token goes into a header, not into the URL, as Google's documentation shows it: URLs are logged.
-    async fn question(&self, token: &str, now: SystemTime) -> Result<Answer, Failure> {
+    async fn question(&self, token: &str, now: SystemTime) -> Result<Answer<Active>, Failure> {
         let mut bearer = HeaderValue::from_str(&format!("Bearer {token}"))
             .map_err(|_| Failure::unreadable("it can not be asked about such a token"))?;
         bearer.set_sensitive(true);
@@ -89,7 +89,7 @@ impl GoogleTokens {
         }
     }
 
-    fn read(&self, answer: Map<String, Value>, now: SystemTime) -> Answer {
+    fn read(&self, answer: Map<String, Value>, now: SystemTime) -> Answer<Active> {
         let text = |name: &str| answer.get(name).map(|value| value.as_str().filter(|text| !text.is_empty()));
         let is_ours = |client: &str| self.clients.iter().any(|ours| **ours == *client);
         let Some(Some(audience)) = text("aud") else { return Err("no_audience") };

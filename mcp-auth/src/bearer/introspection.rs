@@ -1,8 +1,6 @@
 //! Tokens that only their authorization server can read: it is asked (RFC 7662).
 
 mod answer;
-mod credentials;
-mod form;
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,19 +8,12 @@ use std::time::SystemTime;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderValue, Request, Response, StatusCode, Uri};
 use serde_json::Value;
 
 use self::answer::Rules;
-use self::credentials::{Credentials, OwnToken};
-use self::form::form;
-use super::authority::{Failure, ask, object};
-use super::is_jwt;
-use super::lookups::{Active, Answer, Lookups};
-use crate::{
-    Authenticate, AuthenticateFuture, Fetch, Place, Presented, Principal, Rejection, Resource, Trust, Unbound, Verdict, fetch,
-};
+use super::{Active, is_jwt};
+use crate::authority::{Answer, Credentials, Failure, Lookups, url_problem};
+use crate::{Authenticate, AuthenticateFuture, Fetch, Place, Presented, Principal, Rejection, Resource, Unbound, Verdict, fetch};
 
 /// The longest token that a server is asked about, in bytes.
 pub(super) const MAX_TOKEN: usize = 8 << 10;
@@ -65,7 +56,7 @@ pub struct Introspection {
     unbound: Unbound,
     jwts_of: Vec<Box<str>>,
     fetch: Arc<dyn Fetch>,
-    lookups: Lookups,
+    lookups: Lookups<Active>,
 }
 
 impl Introspection {
@@ -109,8 +100,7 @@ impl Introspection {
         secret: impl Into<Box<str>>,
         scope: impl Into<Box<str>>,
     ) -> Self {
-        let own = OwnToken::new(token_url.into(), id.into(), secret.into(), scope.into());
-        Self { credentials: Credentials::Own(Box::new(own)), ..self }
+        Self { credentials: Credentials::own(token_url.into(), id.into(), secret.into(), scope.into()), ..self }
     }
 
     /// Whose tokens these are, by issuer identifier: callers are theirs, clients are sent there, and an `iss` in an answer must
@@ -200,33 +190,9 @@ impl Introspection {
         if active.audiences.iter().any(|audience| is_ours(audience)) { Ok(()) } else { Err("foreign_audience") }
     }
 
-    async fn question(&self, token: &str, now: SystemTime) -> Result<Answer, Failure> {
-        let mut header = self.credentials.header(&*self.fetch, now).await?;
-        let mut answer = self.ask(token, &header).await?;
-        let is_refused = matches!(answer.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
-        if is_refused && self.credentials.refused(&header, now) {
-            header = self.credentials.header(&*self.fetch, now).await?;
-            answer = self.ask(token, &header).await?;
-        }
-        if answer.status() != StatusCode::OK {
-            return Err(Failure::of_status(answer.status(), answer.headers()));
-        }
-        answer::read(object(&answer)?, &self.rules, now)
-    }
-
-    async fn ask(&self, token: &str, header: &HeaderValue) -> Result<Response<Vec<u8>>, Failure> {
-        let request = Request::post(&*self.url)
-            .header(AUTHORIZATION, header)
-            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .header(ACCEPT, "application/json")
-            .body(form(&[("token", token)]))
-            .map_err(|_| Failure::refused("its URL is wrong"))?;
-        ask(&*self.fetch, request).await
-    }
-
-    fn url_problem(&self, url: &str) -> Option<String> {
-        let is_url = url.parse::<Uri>().is_ok_and(|uri| uri.scheme().is_some() && uri.authority().is_some());
-        if is_url { self.fetch.problem(url, Trust::Configured) } else { Some(format!("`{url}` is no absolute URL")) }
+    async fn question(&self, token: &str, now: SystemTime) -> Result<Answer<Active>, Failure> {
+        let answer = self.credentials.post(&*self.fetch, &self.url, &[("token", token)], now).await?;
+        answer::read(answer, &self.rules, now)
     }
 }
 
@@ -249,11 +215,12 @@ impl Authenticate for Introspection {
     }
 
     fn problems(&self, resource: Option<&Resource>) -> Vec<String> {
-        let mut problems: Vec<_> = self.url_problem(&self.url).into_iter().collect();
-        if let Credentials::Own(own) = &self.credentials {
-            problems.extend(self.url_problem(&own.url));
+        let mut problems: Vec<_> = url_problem(&*self.fetch, &self.url).into_iter().collect();
+        problems.extend(self.credentials.problems(&*self.fetch));
+        if matches!(self.credentials, Credentials::Missing) {
+            let add = "add `.client_credentials(..)`, `.bearer(..)` or `.basic(..)`, as the server demands";
+            problems.push(format!("has no credentials: {add}"));
         }
-        problems.extend(self.credentials.problem().map(str::to_owned));
         if self.rules.issuer.is_empty() {
             problems.push("does not say whose tokens these are: add `.issuer(..)`".to_owned());
         }

@@ -3,50 +3,30 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderValue, Request, StatusCode, Uri};
 use serde_json::{Map, Value};
 
-use super::recall::Recall;
-use crate::digest::sha256;
-use crate::{Fetch, Rejection, Resource, Trust, fetch};
+use crate::authority::{Answer, Credentials, Failure, Lookups, Until, url_problem};
+use crate::{Fetch, Rejection, Resource, fetch};
 
-/// How long an answer is believed: a log-out is seen so much later.
-const POSITIVE: Duration = Duration::from_secs(30);
-const NEGATIVE: Duration = Duration::from_secs(2);
-/// Those who wait for an answer that does not come share its failure.
-const FAILED: Duration = Duration::from_secs(1);
-const RETRY_AFTER: Duration = Duration::from_secs(5);
-
-/// Half of the answers that are remembered.
-const REMEMBERED: usize = 8192;
 /// The longest cookie that is passed on: browsers keep 4096 bytes.
 const MAX_COOKIE: usize = 8192;
-/// The longest text that is believed to be a name, in bytes, and how many groups.
+/// The longest text that is believed to be a name, in bytes.
 const MAX_NAME: usize = 255;
-const MAX_GROUPS: usize = 1000;
+/// A session in which nobody is logged in.
+const NOBODY: &str = "session_of_nobody";
 
 /// The view of the site that tells who is logged in.
 pub(super) struct Delegated {
-    view: Option<Uri>,
-    /// The view's scheme, host and port.
-    origin: String,
-    bearer: Option<HeaderValue>,
-    fetch: Arc<dyn Fetch>,
-    answers: Recall<Answer>,
-}
-
-#[derive(Clone)]
-enum Answer {
-    /// There is no session, or it does not hold.
-    Invalid,
-    /// A session in which nobody is logged in.
-    Nobody,
-    User(Arc<Told>),
-    Unavailable(Arc<str>),
+    view: Box<str>,
+    /// The view's scheme, host and port, if it is a URL.
+    origin: Option<Box<str>>,
+    pub(super) credentials: Credentials,
+    pub(super) fetch: Arc<dyn Fetch>,
+    lookups: Lookups<Told>,
 }
 
 /// Whom the view names.
+#[derive(Clone)]
 pub(super) struct Told {
     pub(super) subject: String,
     pub(super) username: Option<String>,
@@ -54,45 +34,41 @@ pub(super) struct Told {
     pub(super) until: Option<SystemTime>,
 }
 
+impl Until for Told {
+    fn until(&self) -> Option<SystemTime> {
+        self.until
+    }
+}
+
 impl Delegated {
     pub(super) fn new(view: &str) -> Self {
         // A resource is a URL without a user, a query and a fragment. Its own form has no slash at the end, which Django needs.
-        let origin = Resource::new(view).map(|resource| resource.origin().to_owned());
-        let view = origin.as_ref().and_then(|_| view.parse().ok());
-        Self { view, origin: origin.unwrap_or_default(), bearer: None, fetch: fetch::shared(), answers: Recall::new(REMEMBERED) }
-    }
-
-    pub(super) fn bearer(&mut self, token: &str) {
-        let header = HeaderValue::try_from(format!("Bearer {token}")).ok().filter(|_| crate::bearer::is_token(token));
-        self.bearer = header.map(|mut header| {
-            header.set_sensitive(true);
-            header
-        });
-    }
-
-    pub(super) fn fetching_with(&mut self, fetch: Arc<dyn Fetch>) {
-        self.fetch = fetch;
+        let origin = Resource::new(view).map(|resource| resource.origin().into());
+        Self { view: view.into(), origin, credentials: Credentials::Missing, fetch: fetch::shared(), lookups: Lookups::default() }
     }
 
     /// Whose users these are, where nothing else is said.
     pub(super) fn origin(&self) -> &str {
-        &self.origin
+        self.origin.as_deref().unwrap_or_default()
     }
 
     pub(super) fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
-        if self.view.is_none() {
+        if self.origin.is_none() {
             problems.push(
                 "the URL of the view that tells who is logged in can not be read: `https://www.example.com/rs/session/`, for example".to_owned(),
             );
         }
-        if self.bearer.is_none() {
+        if matches!(self.credentials, Credentials::Missing) {
             problems.push(
-                "the site's view needs the token of a service: give one with `.bearer(..)`, of A-Z a-z 0-9 - . _ ~ + /"
+                "the site's view needs to know who asks: add `.client_credentials(..)`, or `.bearer(..)` with the token of a service"
                     .to_owned(),
             );
         }
-        problems.extend(self.view.as_ref().and_then(|view| self.fetch.problem(&view.to_string(), Trust::Configured)));
+        // What is no URL may be a secret in the wrong place.
+        let view = self.origin.as_ref().and_then(|_| url_problem(&*self.fetch, &self.view));
+        let asking = view.into_iter().chain(self.credentials.problems(&*self.fetch));
+        problems.extend(asking.map(|problem| format!("asking the site for sessions: {problem}")));
         problems
     }
 
@@ -100,108 +76,64 @@ impl Delegated {
     ///
     /// # Errors
     /// The session does not hold, or the site does not tell.
-    pub(super) async fn judge(&self, cookie: &str, issuer: &str, now: SystemTime) -> Result<Option<Arc<Told>>, Rejection> {
+    pub(super) async fn judge(&self, cookie: &str, issuer: &str, now: SystemTime) -> Result<Option<Told>, Rejection> {
         if cookie.len() > MAX_COOKIE {
             return Err(Rejection::invalid_token("session_too_large"));
         }
-        let ask = || async {
-            let answer = self.ask(cookie, issuer, now).await.unwrap_or_else(|detail| Answer::Unavailable(detail.into()));
-            let lasts = match &answer {
-                Answer::User(told) => {
-                    let left = told.until.map(|until| until.duration_since(now).unwrap_or_default());
-                    left.map_or(POSITIVE, |left| left.min(POSITIVE))
-                }
-                Answer::Invalid | Answer::Nobody => NEGATIVE,
-                Answer::Unavailable(_) => FAILED,
-            };
-            (answer, now + lasts)
-        };
-        match self.answers.answer(sha256(cookie.as_bytes()), now, ask).await {
-            Answer::User(told) => Ok(Some(told)),
-            Answer::Nobody => Ok(None),
-            Answer::Invalid => Err(Rejection::invalid_token("session_not_active")),
-            Answer::Unavailable(detail) => Err(Rejection::unavailable("django_view", RETRY_AFTER).detail(&*detail)),
+        match &*self.lookups.look_up(cookie, now, self.question(cookie, issuer, now)).await? {
+            Ok(told) => Ok(Some(told.clone())),
+            Err(NOBODY) => Ok(None),
+            Err(reason) => Err(Rejection::invalid_token(reason)),
         }
     }
 
-    /// # Errors
-    /// What is wrong with the site or the configuration, for the log.
-    async fn ask(&self, cookie: &str, issuer: &str, now: SystemTime) -> Result<Answer, String> {
-        let (Some(view), Some(bearer)) = (&self.view, &self.bearer) else {
-            return Err("the view or its token is not configured".to_owned());
-        };
-        let mut request = Request::new(form(cookie));
-        *request.method_mut() = http::Method::POST;
-        *request.uri_mut() = view.clone();
-        let headers = request.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        headers.insert(AUTHORIZATION, bearer.clone());
-        let response = self.fetch.fetch(request, Trust::Configured).await.map_err(|error| error.to_string())?;
-        match response.status() {
-            StatusCode::OK => read(response.body(), issuer, now),
-            status if status.is_redirection() => {
-                Err(format!("the view answers {status}: its URL must be exact, the slash at its end included"))
-            }
-            status => Err(format!("the view answers {status}")),
-        }
+    async fn question(&self, cookie: &str, issuer: &str, now: SystemTime) -> Result<Answer<Told>, Failure> {
+        let answer = self.credentials.post(&*self.fetch, &self.view, &[("session", cookie)], now).await?;
+        read(&answer, issuer, now).map_err(|why| Failure::unreadable(format!("its view of sessions answers {why}")))
     }
 }
 
 /// Reads what the view tells.
-fn read(body: &[u8], issuer: &str, now: SystemTime) -> Result<Answer, String> {
-    let told: Map<String, Value> =
-        serde_json::from_slice(body).map_err(|_| "the view answers something else than a JSON object")?;
+///
+/// # Errors
+/// What the answer is instead of one, for the log.
+fn read(told: &Map<String, Value>, issuer: &str, now: SystemTime) -> Result<Answer<Told>, String> {
+    const INACTIVE: &str = "session_not_active";
     match told.get("active") {
         Some(Value::Bool(true)) => {}
         Some(Value::Bool(false)) => {
             let is_anonymous = told.get("anonymous") == Some(&Value::Bool(true));
-            return Ok(if is_anonymous { Answer::Nobody } else { Answer::Invalid });
+            return Ok(Err(if is_anonymous { NOBODY } else { INACTIVE }));
         }
-        _ => return Err("the view does not tell whether the session is `active`".to_owned()),
+        _ => return Err("without telling whether the session is `active`".to_owned()),
     }
     let is_name = |name: &&str| (1..=MAX_NAME).contains(&name.len());
     let text = |name: &str| match told.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) if is_name(&text.as_str()) => Ok(Some(text.clone())),
-        Some(_) => Err(format!("the view answers a `{name}` that is no text of 1 to {MAX_NAME} bytes")),
+        Some(_) => Err(format!("a `{name}` that is no text of 1 to {MAX_NAME} bytes")),
     };
-    let subject = text("sub")?.ok_or("the view does not name the user: `sub` is missing")?;
+    let subject = text("sub")?.ok_or("without naming the user: `sub` is missing")?;
     if text("iss")?.is_some_and(|told| told != issuer) {
-        return Err(format!(
-            "the view answers for another site: its `iss` must be `{issuer}`, or be configured with `.issuer(..)`"
-        ));
+        return Err(format!("for another site: its `iss` must be `{issuer}`, or be configured with `.issuer(..)`"));
     }
     let until = match told.get("exp") {
         None | Some(Value::Null) => None,
         Some(exp) => {
-            let seconds = exp.as_u64().ok_or("the view answers an `exp` that is no time in whole seconds")?;
-            Some(UNIX_EPOCH.checked_add(Duration::from_secs(seconds)).ok_or("the view answers an `exp` that is too far away")?)
+            let seconds = exp.as_u64().ok_or("an `exp` that is no time in whole seconds")?;
+            Some(UNIX_EPOCH.checked_add(Duration::from_secs(seconds)).ok_or("an `exp` that is too far away")?)
         }
     };
     if until.is_some_and(|until| until <= now) {
-        return Ok(Answer::Invalid);
+        return Ok(Err(INACTIVE));
     }
     let groups = match told.get("groups") {
         None | Some(Value::Null) => Vec::new(),
-        Some(Value::Array(groups)) if groups.len() <= MAX_GROUPS => {
+        Some(Value::Array(groups)) => {
             let names = groups.iter().map(|group| group.as_str().filter(is_name).map(str::to_owned)).collect::<Option<_>>();
-            names.ok_or("the view answers `groups` that are no names")?
+            names.ok_or("`groups` that are no names")?
         }
-        Some(_) => return Err("the view answers `groups` that are no list, or too long a one".to_owned()),
+        Some(_) => return Err("`groups` that are no list".to_owned()),
     };
-    Ok(Answer::User(Arc::new(Told { subject, username: text("username")?, groups, until })))
-}
-
-/// The body of the request, `application/x-www-form-urlencoded`.
-fn form(cookie: &str) -> Vec<u8> {
-    let mut form = b"session=".to_vec();
-    for byte in cookie.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            form.push(byte);
-        } else {
-            form.extend_from_slice(format!("%{byte:02X}").as_bytes());
-        }
-    }
-    form
+    Ok(Ok(Told { subject, username: text("username")?, groups, until }))
 }

@@ -10,6 +10,7 @@ use super::csrf;
 use super::delegated::Delegated;
 use super::direct::{self, Direct, Store};
 use super::table::{Name, UserTable};
+use crate::authority::Credentials;
 use crate::{
     Authenticate, AuthenticateFuture, Fetch, Place, Presented, Principal, Rejection, Resource, Scheme, Verdict, is_scope_token,
 };
@@ -68,10 +69,22 @@ impl DjangoSession {
     }
 
     /// Asks the site, by a view at this URL: `https://www.example.com/rs/session/`. All engines work, pickled caches included,
-    /// and the site's keys stay there. Needs [`bearer`](Self::bearer), and without the feature `fetch`
-    /// [`fetching_with`](Self::fetching_with).
+    /// and the site's keys stay there. The view must know who asks, by [`client_credentials`](Self::client_credentials) or
+    /// [`bearer`](Self::bearer).
     ///
-    /// The view is sent `session=<cookie>` as a form, and a bearer token by which it knows this server. It answers 200 and
+    /// ```
+    /// use mcp_auth::{Auth, DjangoSession};
+    ///
+    /// let auth = Auth::chain().with(
+    ///     DjangoSession::delegated("https://www.example.com/rs/session/")
+    ///         .client_credentials("https://www.example.com/o/token/", "mcp-server", "its secret", "introspection")
+    ///         .issuer("https://www.example.com/o")
+    ///         .scopes(["notes:read"]),
+    /// );
+    /// ```
+    ///
+    /// The view is sent `session=<cookie>` as a form, and a bearer token by which it knows this server. It answers 200 and, as
+    /// `application/json` of at most 64 KiB,
     ///
     /// ```json
     /// {"active": true, "sub": "1", "username": "alice", "iss": "https://www.example.com", "exp": 1781524800, "groups": []}
@@ -81,7 +94,8 @@ impl DjangoSession {
     /// not hold it answers `{"active": false}`, and with `"anonymous": true` beside it for one in which nobody is logged in.
     /// Any other answer means that the site does not tell now: 503.
     ///
-    /// Answers are believed for at most 30 seconds, so a log-out is seen so much later; `{"active": false}` for 2 seconds.
+    /// Answers are believed for at most 30 seconds, so a log-out is seen so much later; `{"active": false}` for 2 seconds. A site
+    /// that does not answer is asked again after a second. At most 64 questions are open, and one about each cookie.
     #[must_use]
     pub fn delegated(view: &str) -> Self {
         Self::new(Mode::Delegated(Box::new(Delegated::new(view))))
@@ -212,16 +226,31 @@ impl DjangoSession {
         Self { csrf: true, ..self }
     }
 
-    /// The token by which the site's view knows this server.
+    /// Asks with a token that this client gets for itself at the site's token endpoint (RFC 6749 section 4.4), with this scope,
+    /// once an hour. An empty scope is not asked for.
     #[must_use]
-    pub fn bearer(self, token: &str) -> Self {
-        self.delegating("bearer", |delegated| delegated.bearer(token))
+    pub fn client_credentials(
+        self,
+        token_url: impl Into<Box<str>>,
+        id: impl Into<Box<str>>,
+        secret: impl Into<Box<str>>,
+        scope: impl Into<Box<str>>,
+    ) -> Self {
+        let own = Credentials::own(token_url.into(), id.into(), secret.into(), scope.into());
+        self.delegating("client_credentials", |delegated| delegated.credentials = own)
     }
 
-    /// What sends the questions to the site's view.
+    /// Asks with this token, which does not change.
+    #[must_use]
+    pub fn bearer(self, token: impl Into<Box<str>>) -> Self {
+        let token = Credentials::Bearer(token.into());
+        self.delegating("bearer", |delegated| delegated.credentials = token)
+    }
+
+    /// Asks through this client: one with other permissions, or a test's. Without the feature `fetch` it is needed.
     #[must_use]
     pub fn fetching_with(self, fetch: impl Fetch) -> Self {
-        self.delegating("fetching_with", |delegated| delegated.fetching_with(Arc::new(fetch)))
+        self.delegating("fetching_with", |delegated| delegated.fetch = Arc::new(fetch))
     }
 
     fn directly(mut self, setting: &'static str, set: impl FnOnce(&mut Direct)) -> Self {
@@ -276,12 +305,12 @@ impl DjangoSession {
             Mode::Delegated(delegated) => {
                 let issuer = self.issuer.as_deref().unwrap_or_else(|| delegated.origin());
                 let Some(told) = delegated.judge(cookie, issuer, now).await? else { return Ok(None) };
-                let mut principal = Principal::user(&*told.subject).issued_by(issuer).claim("groups", told.groups.clone());
+                let mut principal = Principal::user(told.subject).issued_by(issuer).claim("groups", told.groups);
                 if let Some(until) = told.until {
                     principal = principal.valid_until(until);
                 }
-                match &told.username {
-                    Some(username) => principal.claim("username", username.clone()),
+                match told.username {
+                    Some(username) => principal.claim("username", username),
                     None => principal,
                 }
             }

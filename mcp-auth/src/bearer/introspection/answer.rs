@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value};
 
-use crate::bearer::authority::Failure;
-use crate::bearer::lookups::{Active, Answer};
+use crate::authority::{Answer, Failure};
+use crate::bearer::Active;
 use crate::{Principal, Scheme, Scopes, is_scope_token};
 
 /// How far the server's clock may be ahead of ours: a token is used as soon as it is issued.
@@ -24,7 +24,7 @@ pub(super) struct Rules {
 }
 
 /// What this says about the token, if it is an answer at all.
-pub(super) fn read(mut answer: Map<String, Value>, rules: &Rules, now: SystemTime) -> Result<Answer, Failure> {
+pub(super) fn read(mut answer: Map<String, Value>, rules: &Rules, now: SystemTime) -> Result<Answer<Active>, Failure> {
     match answer.remove("active") {
         Some(Value::Bool(true)) => Ok(active(answer, rules, now)),
         Some(Value::Bool(false)) => Ok(Err("inactive")),
@@ -32,7 +32,7 @@ pub(super) fn read(mut answer: Map<String, Value>, rules: &Rules, now: SystemTim
     }
 }
 
-fn active(answer: Map<String, Value>, rules: &Rules, now: SystemTime) -> Answer {
+fn active(answer: Map<String, Value>, rules: &Rules, now: SystemTime) -> Answer<Active> {
     kind(&answer)?;
     let end = time(&answer, "exp", "malformed_exp")?;
     if end.is_some_and(|end| end <= now) {

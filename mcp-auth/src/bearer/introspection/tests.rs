@@ -4,12 +4,13 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use http::header::RETRY_AFTER;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use http::request::Parts;
+use http::{Request, Response};
 use serde_json::json;
 
 use super::*;
-use crate::{Auth, Decision, FetchError, FetchFuture, RejectionKind};
+use crate::{Auth, Decision, FetchError, FetchFuture, RejectionKind, Trust};
 
 const URL: &str = "https://www.example.com/o/introspect/";
 const TOKEN_URL: &str = "https://www.example.com/o/token/";
@@ -519,8 +520,8 @@ fn mistakes_are_named() {
     assert_eq!(problems(whole(URL)), "");
     assert!(problems(whole("/o/introspect/")).contains("`/o/introspect/` is no absolute URL"));
     assert!(problems(whole(URL).bearer("o urs")).contains("can not be sent"));
-    assert!(problems(whole(URL).basic("", "x")).contains("empty client id"));
-    assert!(problems(whole(URL).basic("x", "")).contains("empty client secret"));
+    assert!(problems(whole(URL).basic("", "x")).contains("client id is empty"));
+    assert!(problems(whole(URL).basic("x", "")).contains("client secret is empty"));
     assert!(problems(whole(URL).unbound_tokens(Unbound::AllowClients(Vec::new()))).contains("no client"));
     let nothing = problems(Introspection::at(URL));
     assert!(nothing.contains(&format!("introspection at `{URL}`")), "{nothing}");

@@ -1,5 +1,5 @@
-//! What an authorization server said about tokens, kept for a moment: so that it is asked once about a token, not once for
-//! every request.
+//! What a server said about credentials, kept for a moment: so that it is asked once about a credential, not once for every
+//! request.
 
 use std::collections::HashMap;
 use std::mem;
@@ -8,55 +8,53 @@ use std::time::{Duration, SystemTime};
 
 use tokio::sync::{OnceCell, Semaphore};
 
-use super::authority::Failure;
+use super::Failure;
+use crate::Rejection;
 use crate::digest::sha256;
-use crate::{Principal, Rejection};
 
-/// The longest that a token counts after it is revoked.
+/// The longest that a credential counts after it is revoked.
 const ACTIVE: Duration = Duration::from_secs(30);
-/// The longest that a token does not count after it is issued, where somebody was faster with it than the server.
+/// The longest that a credential does not count after it is issued, where somebody was faster with it than the server.
 const INACTIVE: Duration = Duration::from_secs(2);
 /// The longest that a failure outlives its cause.
 const FAILED: Duration = Duration::from_secs(1);
-/// The most tokens that are kept.
-const MAX_TOKENS: usize = 10_000;
+/// The most credentials of which the answer is kept.
+const MAX_ANSWERS: usize = 10_000;
 /// The most questions that are open at once.
 const MAX_QUESTIONS: usize = 64;
 
-/// A token that its server says is good.
-#[derive(Debug)]
-pub(super) struct Active {
-    pub(super) principal: Principal,
-    /// Whom it is for. Empty where it does not say.
-    pub(super) audiences: Vec<Box<str>>,
+/// What a server says about a credential: why it does not count, where it does not.
+pub(crate) type Answer<A> = Result<A, &'static str>;
+
+/// What a server says about a credential that counts.
+pub(crate) trait Until {
+    /// When it ends, if it says so.
+    fn until(&self) -> Option<SystemTime>;
 }
 
-/// What a server says about a token: why it does not count, where it does not.
-pub(super) type Answer = Result<Active, &'static str>;
-
 /// The answers, and the questions that are open.
-pub(super) struct Lookups {
-    tokens: Mutex<Tokens>,
+pub(crate) struct Lookups<A> {
+    answers: Mutex<Answers<A>>,
     questions: Semaphore,
     /// Why nobody is asked now.
     outage: Mutex<Option<Known<Failure>>>,
 }
 
-impl Default for Lookups {
+impl<A> Default for Lookups<A> {
     fn default() -> Self {
-        Self { tokens: Mutex::default(), questions: Semaphore::new(MAX_QUESTIONS), outage: Mutex::new(None) }
+        let answers = Mutex::new(Answers { younger: HashMap::new(), older: HashMap::new() });
+        Self { answers, questions: Semaphore::new(MAX_QUESTIONS), outage: Mutex::new(None) }
     }
 }
 
 /// In two halves. When the younger one is full, what is in the older one has not been asked for in a long time, and goes.
-#[derive(Default)]
-struct Tokens {
-    younger: HashMap<[u8; 32], Cell>,
-    older: HashMap<[u8; 32], Cell>,
+struct Answers<A> {
+    younger: HashMap<[u8; 32], Cell<A>>,
+    older: HashMap<[u8; 32], Cell<A>>,
 }
 
 /// Whoever comes first asks; the others wait for the answer. Where the first one goes away, the next asks.
-type Cell = Arc<OnceCell<Known<Result<Arc<Answer>, Failure>>>>;
+type Cell<A> = Arc<OnceCell<Known<Result<Arc<Answer<A>>, Failure>>>>;
 
 #[derive(Clone)]
 struct Known<T> {
@@ -76,18 +74,18 @@ impl<T> Known<T> {
     }
 }
 
-impl Lookups {
-    /// What the server says about this token. `question` is only asked where that is not known yet.
+impl<A: Until> Lookups<A> {
+    /// What the server says about this credential. `question` is only asked where that is not known yet.
     ///
     /// # Errors
     /// The server did not say, or it is not asked now.
-    pub(super) async fn look_up(
+    pub(crate) async fn look_up(
         &self,
-        token: &str,
+        credential: &str,
         now: SystemTime,
-        question: impl Future<Output = Result<Answer, Failure>> + Send,
-    ) -> Result<Arc<Answer>, Rejection> {
-        let cell = self.cell(sha256(token.as_bytes()), now);
+        question: impl Future<Output = Result<Answer<A>, Failure>> + Send,
+    ) -> Result<Arc<Answer<A>>, Rejection> {
+        let cell = self.cell(sha256(credential.as_bytes()), now);
         let known = cell.get_or_try_init(|| async {
             if let Some(outage) = self.outage(now) {
                 return Err(outage);
@@ -99,7 +97,7 @@ impl Lookups {
                 outage.map(|failure| Known::new(failure.clone(), now, FAILED));
             Ok(match answer {
                 Ok(Ok(active)) => {
-                    let end = active.principal.expires_at();
+                    let end = active.until();
                     let known = Known::new(Ok(Arc::new(Ok(active))), now, ACTIVE);
                     Known { until: end.map_or(known.until, |end| end.min(known.until)), ..known }
                 }
@@ -115,17 +113,17 @@ impl Lookups {
         outage.as_ref().filter(|outage| outage.counts(now)).map(|outage| outage.what.clone())
     }
 
-    fn cell(&self, key: [u8; 32], now: SystemTime) -> Cell {
-        let counts = |cell: &Cell| cell.get().is_none_or(|known| known.counts(now));
-        let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(cell) = tokens.younger.get(&key).filter(|cell| counts(cell)) {
+    fn cell(&self, key: [u8; 32], now: SystemTime) -> Cell<A> {
+        let counts = |cell: &Cell<A>| cell.get().is_none_or(|known| known.counts(now));
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(cell) = answers.younger.get(&key).filter(|cell| counts(cell)) {
             return cell.clone();
         }
-        let cell = tokens.older.remove(&key).filter(counts).unwrap_or_default();
-        if tokens.younger.len() >= MAX_TOKENS / 2 {
-            tokens.older = mem::take(&mut tokens.younger);
+        let cell = answers.older.remove(&key).filter(counts).unwrap_or_default();
+        if answers.younger.len() >= MAX_ANSWERS / 2 {
+            answers.older = mem::take(&mut answers.younger);
         }
-        tokens.younger.insert(key, cell.clone());
+        answers.younger.insert(key, cell.clone());
         cell
     }
 }
@@ -142,22 +140,29 @@ mod tests {
 
     const T0: SystemTime = SystemTime::UNIX_EPOCH;
 
+    #[derive(Debug)]
+    struct Good(Option<SystemTime>);
+
+    impl Until for Good {
+        fn until(&self) -> Option<SystemTime> {
+            self.0
+        }
+    }
+
     fn at(millis: u64) -> SystemTime {
         T0 + Duration::from_millis(millis)
     }
 
-    fn active(end: Option<u64>) -> Result<Answer, Failure> {
-        let principal = Principal::user("alice");
-        let principal = end.map_or(principal.clone(), |end| principal.valid_until(at(end)));
-        Ok(Ok(Active { principal, audiences: Vec::new() }))
+    fn active(end: Option<u64>) -> Result<Answer<Good>, Failure> {
+        Ok(Ok(Good(end.map(at))))
     }
 
-    fn failure(status: StatusCode) -> Result<Answer, Failure> {
+    fn failure(status: StatusCode) -> Result<Answer<Good>, Failure> {
         Err(Failure::of_status(status, &HeaderMap::new()))
     }
 
     /// Was the server asked?
-    async fn asks(lookups: &Lookups, token: &str, now: SystemTime, answer: Result<Answer, Failure>) -> bool {
+    async fn asks(lookups: &Lookups<Good>, token: &str, now: SystemTime, answer: Result<Answer<Good>, Failure>) -> bool {
         let mut asked = false;
         let question = async {
             asked = true;
@@ -249,7 +254,7 @@ mod tests {
 
     #[tokio::test]
     async fn only_so_many_questions_are_open_at_once() {
-        let lookups = Arc::new(Lookups::default());
+        let lookups = Arc::new(Lookups::<Good>::default());
         let open: Vec<_> = (0..MAX_QUESTIONS)
             .map(|at| {
                 let lookups = lookups.clone();
@@ -271,11 +276,11 @@ mod tests {
     #[tokio::test]
     async fn what_is_asked_for_stays_and_the_number_is_bounded() {
         let lookups = Lookups::default();
-        for number in 0..3 * MAX_TOKENS {
+        for number in 0..3 * MAX_ANSWERS {
             asks(&lookups, &number.to_string(), T0, Ok(Err("inactive"))).await;
             assert_eq!(asks(&lookups, "often", T0, active(None)).await, number == 0);
         }
-        let tokens = lookups.tokens.lock().expect("whole");
-        assert!(tokens.younger.len() + tokens.older.len() <= MAX_TOKENS);
+        let answers = lookups.answers.lock().expect("whole");
+        assert!(answers.younger.len() + answers.older.len() <= MAX_ANSWERS);
     }
 }

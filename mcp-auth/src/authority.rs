@@ -1,10 +1,17 @@
-//! One question to an authorization server, and what an answer must be to count as one.
+//! What an authorization server is asked: one question, what an answer must be to count as one, and for how long it does.
+
+mod credentials;
+mod form;
+mod lookups;
 
 use std::time::Duration;
 
 use http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode, Uri};
 use serde_json::{Map, Value};
+
+pub(crate) use credentials::Credentials;
+pub(crate) use lookups::{Answer, Lookups, Until};
 
 use crate::{Fetch, Rejection, Trust};
 
@@ -16,7 +23,7 @@ const MAX_RETRY: Duration = Duration::from_secs(60);
 
 /// Who could tell whether a token holds did not say.
 #[derive(Clone, Debug)]
-pub(super) struct Failure {
+pub(crate) struct Failure {
     reason: &'static str,
     detail: Box<str>,
     retry_after: Duration,
@@ -31,31 +38,31 @@ impl Failure {
     }
 
     /// One that other tokens share.
-    pub(super) fn of_server(self) -> Self {
+    pub(crate) fn of_server(self) -> Self {
         Self { of_server: true, ..self }
     }
 
-    pub(super) fn is_of_server(&self) -> bool {
+    pub(crate) fn is_of_server(&self) -> bool {
         self.of_server
     }
 
     /// So many questions are open that no further one is asked.
-    pub(super) fn busy() -> Self {
+    pub(crate) fn busy() -> Self {
         Self::new("authority_busy", false, "too many questions to it are open")
     }
 
     /// The server does not let us ask.
-    pub(super) fn refused(detail: impl Into<Box<str>>) -> Self {
+    pub(crate) fn refused(detail: impl Into<Box<str>>) -> Self {
         Self::new("authority_refuses_us", true, detail)
     }
 
     /// It answers, but nothing that can be made sense of.
-    pub(super) fn unreadable(detail: impl Into<Box<str>>) -> Self {
+    pub(crate) fn unreadable(detail: impl Into<Box<str>>) -> Self {
         Self::new("authority_unreadable", false, detail)
     }
 
     /// An answer with a status that says nothing about the token.
-    pub(super) fn of_status(status: StatusCode, headers: &HeaderMap) -> Self {
+    pub(crate) fn of_status(status: StatusCode, headers: &HeaderMap) -> Self {
         let detail = format!("its answer has status {}", status.as_u16());
         match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Self::refused(detail),
@@ -83,13 +90,19 @@ impl From<Failure> for Rejection {
 }
 
 /// Sends a request to a URL that the operator wrote.
-pub(super) async fn ask(fetch: &dyn Fetch, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, Failure> {
+pub(crate) async fn ask(fetch: &dyn Fetch, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, Failure> {
     let unreachable = |error: crate::FetchError| Failure::new("authority_unreachable", true, error.to_string());
     fetch.fetch(request, Trust::Configured).await.map_err(unreachable)
 }
 
+/// Why such a URL can not be asked, where the operator wrote it.
+pub(crate) fn url_problem(fetch: &dyn Fetch, url: &str) -> Option<String> {
+    let is_url = url.parse::<Uri>().is_ok_and(|uri| uri.scheme().is_some() && uri.authority().is_some());
+    if is_url { fetch.problem(url, Trust::Configured) } else { Some(format!("`{url}` is no absolute URL")) }
+}
+
 /// The JSON object that an answer is.
-pub(super) fn object(answer: &Response<Vec<u8>>) -> Result<Map<String, Value>, Failure> {
+pub(crate) fn object(answer: &Response<Vec<u8>>) -> Result<Map<String, Value>, Failure> {
     let kind = answer.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     if kind != "application/json" && !(kind.starts_with("application/") && kind.ends_with("+json")) {

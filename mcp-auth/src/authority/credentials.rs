@@ -1,4 +1,4 @@
-//! How the server that is asked about tokens knows who asks.
+//! How the server that is asked knows who asks.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -6,11 +6,12 @@ use std::time::{Duration, SystemTime};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderValue, Request, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode};
+use serde_json::{Map, Value};
 
 use super::form::{field, form};
+use super::{Failure, ask, object, url_problem};
 use crate::Fetch;
-use crate::bearer::authority::{Failure, ask, object};
 use crate::bearer::is_token;
 
 /// The longest that a token of ours is used.
@@ -19,10 +20,11 @@ const MAX_LIFETIME: Duration = Duration::from_secs(3600);
 const PAUSE: Duration = Duration::from_secs(10);
 
 /// What we show.
-pub(super) enum Credentials {
+pub(crate) enum Credentials {
     /// Nothing yet: a mistake, since any stranger could ask such a server.
     Missing,
     Bearer(Box<str>),
+    #[cfg(feature = "introspection")]
     Basic {
         id: Box<str>,
         secret: Box<str>,
@@ -32,40 +34,68 @@ pub(super) enum Credentials {
 }
 
 impl Credentials {
+    /// A token that this client gets for itself.
+    pub(crate) fn own(url: Box<str>, id: Box<str>, secret: Box<str>, scope: Box<str>) -> Self {
+        Self::Own(Box::new(OwnToken { url, id, secret, scope, state: Mutex::default(), turn: tokio::sync::Mutex::new(()) }))
+    }
+
+    /// What the server answers to these fields. Where it takes our own token no longer, it is asked once more, with another.
+    pub(crate) async fn post(
+        &self,
+        fetch: &dyn Fetch,
+        url: &str,
+        fields: &[(&str, &str)],
+        now: SystemTime,
+    ) -> Result<Map<String, Value>, Failure> {
+        let header = self.header(fetch, now).await?;
+        let mut answer = post(fetch, url, header.clone(), fields).await?;
+        let is_refused = matches!(answer.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+        if is_refused && self.refused(&header, now) {
+            answer = post(fetch, url, self.header(fetch, now).await?, fields).await?;
+        }
+        if answer.status() != StatusCode::OK {
+            return Err(Failure::of_status(answer.status(), answer.headers()));
+        }
+        object(&answer)
+    }
+
     /// The header that goes with a question.
-    pub(super) async fn header(&self, fetch: &dyn Fetch, now: SystemTime) -> Result<HeaderValue, Failure> {
+    async fn header(&self, fetch: &dyn Fetch, now: SystemTime) -> Result<HeaderValue, Failure> {
         match self {
             Self::Missing => Err(Failure::refused("there are no credentials to ask it with")),
             Self::Bearer(token) => bearer(token).ok_or_else(|| Failure::refused("the bearer token to ask it with is none")),
+            #[cfg(feature = "introspection")]
             Self::Basic { id, secret } => basic(id, secret),
             Self::Own(own) => own.header(fetch, now).await,
         }
     }
 
     /// The server did not take this header. Is there another one to be had?
-    pub(super) fn refused(&self, header: &HeaderValue, now: SystemTime) -> bool {
+    fn refused(&self, header: &HeaderValue, now: SystemTime) -> bool {
         matches!(self, Self::Own(own) if own.refused(header, now))
     }
 
-    pub(super) fn problem(&self) -> Option<&'static str> {
+    /// What is wrong with them, one sentence each. That there are none is not among it.
+    pub(crate) fn problems(&self, fetch: &dyn Fetch) -> Vec<String> {
         match self {
-            Self::Missing => {
-                Some("has no credentials: add `.client_credentials(..)`, `.bearer(..)` or `.basic(..)`, as the server demands")
-            }
             Self::Bearer(token) if bearer(token).is_none() => {
-                Some("has a bearer token that can not be sent: only A-Z a-z 0-9 - . _ ~ + / are allowed")
+                vec!["the bearer token can not be sent: only A-Z a-z 0-9 - . _ ~ + / are allowed".to_owned()]
             }
-            Self::Bearer(_) => None,
-            Self::Basic { id, secret } => client_problem(id, secret),
-            Self::Own(own) => client_problem(&own.id, &own.secret),
+            Self::Missing | Self::Bearer(_) => Vec::new(),
+            #[cfg(feature = "introspection")]
+            Self::Basic { id, secret } => client_problem(id, secret).map(str::to_owned).into_iter().collect(),
+            Self::Own(own) => {
+                let problem = client_problem(&own.id, &own.secret).map(str::to_owned);
+                url_problem(fetch, &own.url).into_iter().chain(problem).collect()
+            }
         }
     }
 }
 
 fn client_problem(id: &str, secret: &str) -> Option<&'static str> {
     match (id, secret) {
-        ("", _) => Some("has an empty client id"),
-        (_, "") => Some("has an empty client secret, with which any stranger could ask"),
+        ("", _) => Some("the client id is empty"),
+        (_, "") => Some("the client secret is empty, so that any stranger could ask"),
         _ => None,
     }
 }
@@ -80,6 +110,21 @@ fn basic(id: &str, password: &str) -> Result<HeaderValue, Failure> {
     secret(&format!("Basic {credentials}")).ok_or_else(|| Failure::refused("the credentials to ask it with can not be sent"))
 }
 
+async fn post(
+    fetch: &dyn Fetch,
+    url: &str,
+    authorization: HeaderValue,
+    fields: &[(&str, &str)],
+) -> Result<Response<Vec<u8>>, Failure> {
+    let request = Request::post(url)
+        .header(AUTHORIZATION, authorization)
+        .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .header(ACCEPT, "application/json")
+        .body(form(fields))
+        .map_err(|_| Failure::refused("its URL is wrong"))?;
+    ask(fetch, request).await
+}
+
 fn secret(value: &str) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_str(value).ok()?;
     value.set_sensitive(true);
@@ -88,11 +133,11 @@ fn secret(value: &str) -> Option<HeaderValue> {
 
 /// A token of our own, by client credentials (RFC 6749 section 4.4): fetched once an hour, where checking our secret with
 /// every question would cost the server half a second each.
-pub(super) struct OwnToken {
-    pub(super) url: Box<str>,
-    pub(super) id: Box<str>,
-    pub(super) secret: Box<str>,
-    pub(super) scope: Box<str>,
+pub(crate) struct OwnToken {
+    url: Box<str>,
+    id: Box<str>,
+    secret: Box<str>,
+    scope: Box<str>,
     state: Mutex<State>,
     /// Held by the one who fetches.
     turn: tokio::sync::Mutex<()>,
@@ -116,10 +161,6 @@ struct Held {
 }
 
 impl OwnToken {
-    pub(super) fn new(url: Box<str>, id: Box<str>, secret: Box<str>, scope: Box<str>) -> Self {
-        Self { url, id, secret, scope, state: Mutex::default(), turn: tokio::sync::Mutex::new(()) }
-    }
-
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -190,13 +231,7 @@ impl OwnToken {
         if !self.scope.is_empty() {
             fields.push(("scope", &self.scope));
         }
-        let request = Request::post(&*self.url)
-            .header(AUTHORIZATION, basic(&self.id, &self.secret)?)
-            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .header(ACCEPT, "application/json")
-            .body(form(&fields))
-            .map_err(|_| Failure::refused("the URL of its token endpoint is wrong"))?;
-        let answer = ask(fetch, request).await?;
+        let answer = post(fetch, &self.url, basic(&self.id, &self.secret)?, &fields).await?;
         let status = answer.status();
         if status == StatusCode::BAD_REQUEST {
             return Err(Failure::refused("its token endpoint gives us no token: status 400"));
@@ -205,10 +240,10 @@ impl OwnToken {
             return Err(Failure::of_status(status, answer.headers()));
         }
         let answer = object(&answer)?;
-        let text = |name| answer.get(name).and_then(serde_json::Value::as_str);
+        let text = |name| answer.get(name).and_then(Value::as_str);
         let header = text("access_token").and_then(bearer);
         let is_bearer = text("token_type").is_some_and(|kind| kind.eq_ignore_ascii_case("bearer"));
-        let lifetime = answer.get("expires_in").map_or(Some(MAX_LIFETIME.as_secs()), serde_json::Value::as_u64);
+        let lifetime = answer.get("expires_in").map_or(Some(MAX_LIFETIME.as_secs()), Value::as_u64);
         let (Some(header), true, Some(1..)) = (header, is_bearer, lifetime) else {
             return Err(Failure::unreadable("its token endpoint answers with no bearer token"));
         };
