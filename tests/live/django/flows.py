@@ -3,7 +3,8 @@ end, in every mode, each seen by the server within the delay that the mode state
 
 tests/live/part django PROGRAM|stub [SITE…]
 
-PROGRAM is the server (examples/django_server.rs); the stub stands in for it. The sites are those of SITES below.
+PROGRAM is the server (examples/django_server.rs); the stub stands in for it, and `one_origin` is looked for beside it.
+The sites are those of SITES below. All are set up first, and wait together until their servers notice what has ended.
 """
 
 import base64
@@ -13,6 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 sys.path.insert(1, str(pathlib.Path(__file__).resolve().parents[1]))
@@ -28,16 +30,18 @@ STOCK = "introspection-stock"
 # Which services a site needs, how it is set up, and in which modes the server is tried beside it.
 SITES = {
     "sqlite": ([], {}, ["introspection", STOCK, "oauth", "session-delegated", "session-database"]),
+    "jwt": ([], {"JWT_KEY_FILE": "made below", "JWT_SECONDS": "60"}, ["jwt", "introspection"]),
     "postgresql": ([PostgreSQL], {}, ["oauth", "session-database"]),
     "signed-cookies": ([], {"SESSION_ENGINE": "signed_cookies"}, ["session-delegated", "session-signed-cookies"]),
     "redis": ([Redis], {"SESSION_ENGINE": "cache"}, ["session-delegated", "session-redis"]),
     "redis-pickle": ([Redis], {"SESSION_ENGINE": "cache", "REDIS_SERIALIZER": "pickle"}, ["session-delegated"]),
     "cached-db": ([PostgreSQL, Redis], {"SESSION_ENGINE": "cached_db"}, ["session-delegated", "session-database"]),
-    "jwt": ([], {"JWT_KEY_FILE": "made below"}, ["jwt", "introspection"]),
-    "nginx": None,  # see proxy.py
+    # One origin for a site and a server: see proxy.py.
+    "nginx": None,
+    "one-origin": None,
 }
-# Seconds until a mode sees that a credential has ended; the others see it at once.
-DELAYS = {"introspection": 30, STOCK: 30, "session-delegated": 30}
+# Seconds until a mode sees that a credential has ended; the others see it at once. A JWT is good until it expires.
+DELAYS = {"introspection": 30, STOCK: 30, "session-delegated": 30, "jwt": 60}
 SLACK = 1.5
 
 PEOPLE = ("stays", "leaves", "changes", "goes", "revokes", "refreshes")
@@ -50,11 +54,11 @@ def main(program, *names):
     program = None if program == "stub" else program
     # Whoever stops this run stops its databases with it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    running = {}
+    running, trials = {}, []
     with contextlib.ExitStack() as stack:
         for name in names or SITES:
             if SITES[name] is None:
-                proxy.main(program)
+                proxy.main(name, program)
                 continue
             needs, environment, modes = SITES[name]
             try:
@@ -65,8 +69,13 @@ def main(program, *names):
                 skip(name, str(missing))
                 continue
             services = {kind.__name__.lower(): running[kind] for kind in needs}
-            with check(f"{name}: the site does its part to the end"), started(services, environment) as site:
-                Trial(name, site, program).run(modes)
+            with check(f"{name}: the site starts, and people use it"):
+                trial = Trial(name, stack.enter_context(started(services, environment)), program, stack)
+                trial.begin(modes)
+                trials.append(trial)
+        for trial in trials:
+            with check(f"{trial.name}: the site does its part to the end"):
+                trial.finish()
     finish()
 
 
@@ -92,10 +101,12 @@ def started(services, environment):
 class Trial:
     """One site, and a server beside it for each mode, all of which see the same people."""
 
-    def __init__(self, name, site, program):
+    def __init__(self, name, site, program, stack):
         self.name, self.site, self.program = name, site, program
+        # What is entered here runs until the end.
+        self.stack = stack
 
-    def run(self, modes):
+    def begin(self, modes):
         site = self.site
         self.ids = site.people(*PEOPLE)
         self.browsers = {name: Browser(site).log_in(name) for name in PEOPLE}
@@ -111,15 +122,27 @@ class Trial:
         if self.name in ("sqlite", "postgresql"):
             with check(f"{self.name}: the tests of rs"):
                 site.manage("test", "rs", "--verbosity", "0")
-        with contextlib.ExitStack() as stack:
-            servers = []
-            for mode in modes:
-                with check(f"{self.name}, {mode}: the server starts"):
-                    servers.append(stack.enter_context(self.server(mode)))
-            for server in servers:
-                self.valid(server)
-                (self.strangers_with_sessions if self.session_mode(server) else self.strangers_with_tokens)(server)
-            self.endings(servers)
+        self.servers = []
+        for mode in modes:
+            with check(f"{self.name}, {mode}: the server starts"):
+                self.servers.append(self.stack.enter_context(self.server(mode)))
+        for server in self.servers:
+            self.valid(server)
+            (self.strangers_with_sessions if self.session_mode(server) else self.strangers_with_tokens)(server)
+        self.endings()
+
+    def finish(self):
+        self.watching.join()
+        for server, what, took, status in self.seen:
+            with self.check(server, f"401 within {DELAYS[server.label]} s after a {what} ({took:.1f} s)"):
+                equal(status, 401, "status")
+        if self.name == "jwt":
+            # Their tokens have expired as well, and they get others.
+            for name in ("stays", "leaves", "changes"):
+                self.renew(name)
+            self.renew("refreshes", "refreshes, renewed")
+        for server in self.servers:
+            self.afterwards(server)
         if self.name == "sqlite":
             self.both()
             self.outage()
@@ -234,8 +257,8 @@ class Trial:
                 for forged in (f"{none}.{payload}.", f"{none}.{payload}.{signature}", f"{head}.{payload}."):
                     one_of(server.ask(bearer=forged).status, (400, 401), "status")
 
-    def endings(self, servers):
-        """Everything ends for somebody; then each server is asked until it has noticed."""
+    def endings(self):
+        """Everything ends for somebody. Who must notice at once is asked at once, the others until they have."""
         site = self.site
 
         def change_password():
@@ -243,42 +266,47 @@ class Trial:
             elsewhere.change_password(PASSWORD, PASSWORD + "!")
             self.sessions["changes, elsewhere"] = elsewhere.session
 
-        def renew():
-            self.tokens["refreshes, renewed"] = refresh(site, self.refreshing["refreshes"])["access_token"]
-
         acts = {"goes": ("deactivation", lambda: site.deactivate("goes"))}
         acts["leaves"] = ("log-out", self.browsers["leaves"].log_out)
         acts["changes"] = ("change of password", change_password)
         if self.tokens:
             acts["revokes"] = ("revocation", lambda: revoke(site, self.tokens["revokes"]))
-            acts["refreshes"] = ("refresh", renew)
+            acts["refreshes"] = ("refresh", lambda: self.renew("refreshes", "refreshes, renewed"))
         pending, since = [], {}
         for name, (what, act) in acts.items():
             act()
             since[name] = time.monotonic()
-            for server in servers:
+            for server in self.servers:
                 if name not in self.ended(server):
                     continue
                 if blind := self.blind(server, name):
                     skip(f"{self.name}, {server.label}: 401 after a {what}", blind)
-                else:
+                elif server.label in DELAYS:
                     pending.append((server, name, what))
+                else:
+                    with self.check(server, f"401 at once after a {what}"):
+                        equal(server.ask(**self.credential(server, name)).status, 401, "status")
+        self.seen = []
+        self.watching = threading.Thread(target=self.watch, args=(pending, since), daemon=True)
+        self.watching.start()
+
+    def renew(self, name, renewed=None):
+        self.refreshing[name] = refresh(self.site, self.refreshing[name])
+        self.tokens[renewed or name] = self.refreshing[name]["access_token"]
+
+    def watch(self, pending, since):
         while pending:
             for item in list(pending):
                 server, name, what = item
-                limit = DELAYS.get(server.label, 0)
                 took = time.monotonic() - since[name]
-                told = server.ask(**self.credential(server, name))
-                if told.status == 200 and limit and took <= limit + SLACK:
-                    continue
-                pending.remove(item)
-                when = f"within {limit} s" if limit else "at once"
-                with self.check(server, f"401 {when} after a {what} ({took:.1f} s)"):
-                    equal(told.status, 401, "status")
-            if pending:
-                time.sleep(0.5)
-        for server in servers:
-            self.afterwards(server)
+                try:
+                    status = server.ask(**self.credential(server, name)).status
+                except Exception as failure:
+                    status = repr(failure)
+                if status != 200 or took > DELAYS[server.label] + SLACK:
+                    pending.remove(item)
+                    self.seen.append((server, what, took, status))
+            time.sleep(0.5)
 
     def ended(self, server):
         """Whose credential is over once everybody has acted."""
@@ -288,8 +316,6 @@ class Trial:
         """Why the mode does not see it."""
         if self.name == "signed-cookies" and name == "leaves":
             return "a signed cookie lives in the browser alone, and a copy of it stays good"
-        if server.label == "jwt":
-            return "a JWT is good until it expires"
         if server.label == STOCK and name == "goes":
             return "the toolkit's own introspection does not look at is_active"
         return None

@@ -1,8 +1,10 @@
-"""The configuration of nginx in examples/django: one origin, in which /mcp is the MCP server's and the rest Django's."""
+"""One origin, in which /mcp is the MCP server's and the rest Django's: by the configuration of nginx in examples/django,
+and by the program of examples/one_origin.rs."""
 
 import contextlib
 import http.client
 import http.server
+import pathlib
 import threading
 import urllib.parse
 
@@ -15,48 +17,80 @@ from website import EXAMPLE, Browser, Site, post_form, send
 CONFIGURATION = (EXAMPLE / "nginx.conf").read_text()
 
 
-def main(program):
-    port = free_port()
+def main(name, program):
     try:
-        with check("nginx: the site does its part to the end"), contextlib.ExitStack() as stack:
-            site = stack.enter_context(Site(SITE_URL=f"http://127.0.0.1:{port}"))
-            server = stack.enter_context(Server(site, "introspection,session-delegated", program))
-            try:
-                stack.enter_context(Nginx(CONFIGURATION, port, site.port, server.port))
-            except Missing as missing:
-                skip("nginx", str(missing))
-                return
-            one_origin(site, server)
-        with Mirror() as mirror, Nginx(CONFIGURATION, free_port(), mirror.port, mirror.port) as nginx:
-            headers(f"http://127.0.0.1:{nginx.port}", mirror)
+        nginx(program) if name == "nginx" else one_program(program)
     except Missing as missing:
-        skip("nginx", str(missing))
+        skip(name, str(missing))
 
 
-def one_origin(site, server):
+def nginx(program):
+    port = free_port()
+    with check("nginx: the site does its part to the end"), contextlib.ExitStack() as stack:
+        site = stack.enter_context(Site(SITE_URL=f"http://127.0.0.1:{port}"))
+        server = stack.enter_context(Server(site, "introspection,session-delegated", program))
+        stack.enter_context(Nginx(CONFIGURATION, port, site.port, server.port))
+        one_origin("nginx", site, server)
+    with Mirror() as mirror, Nginx(CONFIGURATION, free_port(), mirror.port, mirror.port) as server:
+        headers("nginx", f"http://127.0.0.1:{server.port}", mirror, "/mcp")
+
+
+def one_program(program):
+    """One process is the server and what is in front of Django, so the stub has no part in it."""
+    program = program and pathlib.Path(program).with_name("one_origin")
+    if not (program and program.is_file()):
+        raise Missing("there is no example one_origin beside the program")
+    port = free_port()
+    with check("one-origin: the site does its part to the end"):
+        with Site(SITE_URL=f"http://127.0.0.1:{port}") as site:
+            with Server(site, "one_origin", program, port, SITE_URL=site.url, DJANGO_URL=site.own) as server:
+                one_origin("one-origin", site, server)
+                equal(send(f"{site.url}/nowhere").status, 404, "status of a page that Django does not have")
+                site.stop()
+                equal(send(f"{site.url}/").status, 502, "status while Django is down")
+        mirrored = f"http://127.0.0.1:{port}"
+        with Mirror() as mirror:
+            django = f"http://127.0.0.1:{mirror.port}"
+            with Server(site, "one_origin", program, port, SITE_URL=mirrored, DJANGO_URL=django):
+                headers("one-origin", mirrored, mirror, "/page")
+
+
+def one_origin(name, site, server):
     person, at = site.people("ann")["ann"], f"{site.url}/mcp"
-    with check("nginx: people log in to Django, and their session counts at /mcp"):
+    with check(f"{name}: people log in to Django, and their session counts at /mcp"):
         browser = Browser(site).log_in("ann")
         told = server.ask(session=browser.session, url=at)
         equal((told.status, told.who), (200, (site.issuer, person)), "status and caller")
-    with check("nginx: a token from the pages behind it counts at /mcp"):
+    with check(f"{name}: a token from the pages behind it counts at /mcp"):
         token = browser.authorize("mcp:tools", site.resource)["access_token"]
         told = server.ask(bearer=token, url=at)
         equal((told.status, told.who), (200, (site.issuer, person)), "status and caller")
-    with check("nginx: nobody gets in without either"):
-        equal(server.ask(url=at).status, 401, "status")
+    with check(f"{name}: nobody gets in without either"):
+        told = server.ask(url=at)
+        equal(told.status, 401, "status")
+        described = f"{site.url}/.well-known/oauth-protected-resource/mcp"
+        if not server.stub:
+            contains(told.headers["WWW-Authenticate"], f'resource_metadata="{described}"', "the challenge")
         equal(server.ask(url=at, x_mcp_proxy_session_token="x").status, 401, "status with a proxy's token")
-    with check("nginx: the issuer's metadata name the origin"):
+    with check(f"{name}: the metadata of the server and of the issuer name the origin"):
+        if not server.stub:
+            found = send(described).json
+            equal((found["resource"], found["authorization_servers"]), (at, [site.issuer]), "resource and issuer")
         found = send(f"{site.url}/.well-known/oauth-authorization-server/o").json
         equal(found["issuer"], site.issuer, "issuer")
-        for name in ("authorization_endpoint", "token_endpoint", "registration_endpoint"):
-            assert found[name].startswith(f"{site.url}/o/"), f"{name} is {found[name]}"
-    with check("nginx: nobody asks about sessions and tokens from outside"):
+        for endpoint in ("authorization_endpoint", "token_endpoint", "registration_endpoint"):
+            assert found[endpoint].startswith(f"{site.url}/o/"), f"{endpoint} is {found[endpoint]}"
+    with check(f"{name}: nobody asks about sessions and tokens from outside"):
         for path in ("/rs/session/", "/rs/introspect/", "/rs/", "//rs/session/", "/o/../rs/session/", "/%72s/session/"):
             equal(post_form(site.url + path, {"session": browser.session}).status, 404, f"status of {path}")
+    with check(f"{name}: a session that ended before anybody asked is none"):
+        other = Browser(site).log_in("ann")
+        ended = other.session
+        other.log_out()
+        equal(server.ask(session=ended, url=at).status, 401, "status")
 
 
-def headers(url, mirror):
+def headers(name, url, mirror, path):
     """What arrives behind it, at a server that writes everything down."""
     sent = {
         "x-mcp-proxy-session-token": "forged",
@@ -67,19 +101,24 @@ def headers(url, mirror):
         "Cookie": "sessionid=kept",
         "Origin": "https://kept.example",
     }
-    with check("nginx: a proxy's token from outside does not arrive, nor forged addresses"):
-        equal(send(f"{url}/mcp", "POST", "{}", sent).status, 200, "status")
+    with check(f"{name}: a proxy's token from outside does not arrive, nor forged addresses"):
+        equal(send(f"{url}{path}", "POST", "{}", sent).status, 200, "status")
         got = mirror.requests.pop()
         assert "forged" not in str(got), f"it arrived: {got}"
         equal((got["x-forwarded-for"], got["x-forwarded-proto"]), ("127.0.0.1", "http"), "the forwarded address")
-    with check("nginx: and what counts does"):
-        for name in ("authorization", "cookie", "origin"):
-            contains(got[name], "kept", name)
+    with check(f"{name}: and what counts does"):
+        for header in ("authorization", "cookie", "origin"):
+            contains(got[header], "kept", header)
         equal(got["host"], urllib.parse.urlsplit(url).netloc, "host")
-    with check("nginx: events arrive before the stream ends"):
+    with check(f"{name}: nobody gets a WebSocket"):
+        asked = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+        asked["Sec-WebSocket-Key"] = "MTIzNDU2Nzg5MDEyMzQ1Ng=="
+        equal(send(f"{url}{path}", "POST", "", asked).status, 200, "status")
+        assert "upgrade" not in str(mirror.requests[-1]).lower(), f"it arrived: {mirror.requests[-1]}"
+    with check(f"{name}: events arrive before the stream ends"):
         mirror.hold.clear()
         connection = http.client.HTTPConnection(urllib.parse.urlsplit(url).netloc, timeout=5)
-        connection.request("GET", "/mcp/events")
+        connection.request("GET", f"{path}/events")
         first = connection.getresponse().read1()
         mirror.hold.set()
         connection.close()

@@ -1,6 +1,6 @@
 """The MCP server under test, one process for each mode, and one way to ask it who is calling.
 
-What the program is told, in its environment:
+What the program (examples/django_server.rs) is told, in its environment:
 
 MODE                what to accept, in this order, separated by commas:
                       introspection | oauth | jwt
@@ -60,11 +60,11 @@ Told = collections.namedtuple("Told", "status who headers text")
 class Server:
     """`program` is a command, or None for the stub, which asks the site about everything."""
 
-    def __init__(self, site, mode, program=None, **changes):
+    def __init__(self, site, mode, program=None, port=None, **changes):
         self.site, self.mode, self.stub = site, mode, program is None
         here = pathlib.Path(__file__).parent
         self.command = [sys.executable, str(here / "stub.py")] if self.stub else [program]
-        self.port = free_port()
+        self.port = port or free_port()
         self.address = f"127.0.0.1:{self.port}"
         self.url = f"http://{self.address}/mcp"
         self.environment = {
