@@ -38,7 +38,7 @@ pub use protocol::Era;
 pub use server::{Bound, Built, Handle, LegacyClients, Server};
 pub use tokio_util::sync::CancellationToken;
 
-/// Who is calling: what authenticators are made of.
+#[doc = include_str!("docs/auth.md")]
 pub mod auth {
     pub use http::request::Parts;
     pub use mcp_auth::*;

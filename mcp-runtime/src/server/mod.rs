@@ -237,7 +237,7 @@ impl Server {
     }
 
     /// Scopes that an item needs for some arguments only, beside those that it needs in any case:
-    /// `.scopes_by("refund", |asked| (asked.argument("cents").as_u64() > Some(10_000)).then_some("orders:refund:large"))`.
+    /// `.scopes_by("refund", |asked| (asked.argument("cents").as_u64() > Some(10_000)).then_some("orders:approve"))`.
     ///
     /// `name` is that of a tool, a prompt or a resource (by its function, unless it says another). Asked before the item runs,
     /// when a client can still be told which scopes to get. A rule that no scope can express belongs into the function itself.
