@@ -25,10 +25,12 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{Router, serve};
 use axum_reverse_proxy::{HostBehaviour, ProxyPolicy, ReverseProxy};
+use mcp_runtime::Built;
 use mcp_runtime::auth::{DjangoSession, Introspection};
 use mcp_runtime::prelude::*;
 use percent_encoding::percent_decode_str;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Who is calling.
 #[data(output)]
@@ -43,8 +45,8 @@ fn whoami(caller: Principal) -> Json<Caller> {
     Json(Caller { issuer: caller.issuer().map(str::to_owned), subject: caller.subject().to_owned() })
 }
 
-/// The endpoint and what describes it, to be merged with the rest of the site.
-fn mcp(site: &str, django: &str) -> Result<Router, Box<dyn Error>> {
+/// The server, which is merged with the rest of the site.
+fn mcp(site: &str, django: &str) -> Result<Built, Box<dyn Error>> {
     let (issuer, token_url) = (format!("{site}/o"), format!("{django}/o/token/"));
     let (id, secret) = (or("CLIENT_ID", "rs"), env::var("CLIENT_SECRET").map_err(|_| "set CLIENT_SECRET")?);
     let tokens = Introspection::at(format!("{django}/rs/introspect/")).issuer(&*issuer).client_credentials(
@@ -60,7 +62,7 @@ fn mcp(site: &str, django: &str) -> Result<Router, Box<dyn Error>> {
     let server = Server::new("one-origin", env!("CARGO_PKG_VERSION"))
         .public_url(format!("{site}/mcp"))
         .auth(Auth::chain().with(tokens).with(sessions));
-    Ok(server.router()?)
+    Ok(server.build()?)
 }
 
 /// Every path that nobody else has, with the site's name as `Host`, and `X-Forwarded-*` about the client.
@@ -103,12 +105,14 @@ fn or(variable: &str, otherwise: &str) -> String {
 }
 
 /// Ends when the program is asked to.
-async fn stopped() -> io::Result<()> {
-    let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted,
-        _ = terminated.recv() => Ok(()),
-    }
+fn stopped() -> io::Result<impl Future<Output = ()>> {
+    let (mut interrupted, mut terminated) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupted.recv() => {}
+            _ = terminated.recv() => {}
+        }
+    })
 }
 
 #[tokio::main]
@@ -116,12 +120,15 @@ async fn stopped() -> io::Result<()> {
 async fn main() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt().with_writer(io::stderr).init();
     let (site, upstream) = (or("SITE_URL", "http://127.0.0.1:8000"), or("DJANGO_URL", "http://127.0.0.1:8001"));
-    let app = mcp(&site, &upstream)?.merge(django(&site, &upstream));
+    let mcp = mcp(&site, &upstream)?;
+    let app = mcp.router().merge(django(&site, &upstream)).into_make_service_with_connect_info::<SocketAddr>();
     let listener = TcpListener::bind(or("ADDRESS", "127.0.0.1:8000")).await?;
     println!("listening on http://{}", listener.local_addr()?);
-    let app = app.into_make_service_with_connect_info::<SocketAddr>();
-    tokio::select! {
-        served = serve(listener, app) => Ok(served?),
-        stopped = stopped() => Ok(stopped?),
-    }
+    let stopped = stopped()?;
+    let shutdown = async move {
+        stopped.await;
+        // Ends its streams, which would otherwise be waited for.
+        mcp.handle().shutdown();
+    };
+    Ok(serve(listener, app).with_graceful_shutdown(shutdown).await?)
 }
