@@ -20,6 +20,7 @@ const HOLDS: u8 = 0;
 const REVOKED: u8 = 1;
 const SILENT: u8 = 2;
 const ANOTHERS: u8 = 3;
+const NARROWED: u8 = 4;
 
 /// Say something.
 #[tool]
@@ -33,7 +34,8 @@ fn server() -> (Built, Router, Arc<AtomicU8>) {
     let judged = Arc::clone(&state);
     let auth = Auth::chain().with_fn(Place::AnyBearer, move |token| {
         let verdict = match judged.load(Ordering::SeqCst) {
-            HOLDS => Verdict::Accepted(Principal::user(token)),
+            HOLDS => Verdict::Accepted(Principal::user(token).scopes(["notes"])),
+            NARROWED => Verdict::Accepted(Principal::user(token).scopes(["notes:read"])),
             ANOTHERS => Verdict::Accepted(Principal::user("another")),
             SILENT => Verdict::Rejected(Rejection::unavailable("down", Duration::from_secs(1))),
             _ => Verdict::Rejected(Rejection::invalid_token("revoked")),
@@ -94,6 +96,15 @@ async fn a_credential_that_became_another_callers_opens_nothing_more() {
     let (_built, router, state) = server();
     let [mut modern, mut legacy] = streams(&router).await;
     state.store(ANOTHERS, Ordering::SeqCst);
+    modern.rest().await;
+    legacy.rest().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_credential_that_lost_a_scope_opens_nothing_more() {
+    let (_built, router, state) = server();
+    let [mut modern, mut legacy] = streams(&router).await;
+    state.store(NARROWED, Ordering::SeqCst);
     modern.rest().await;
     legacy.rest().await;
 }

@@ -86,12 +86,17 @@ async fn judge_again(endpoint: &Endpoint, head: &Parts, principal: &Principal) {
     loop {
         tokio::time::sleep(AGAIN).await;
         match auth.decide(head).await {
-            Decision::Accepted(again) if again == *principal => unanswered = false,
+            Decision::Accepted(again) if is_still(&again, principal) => unanswered = false,
             // One silence of who could tell is no revocation; two in a row may hide one.
             Decision::Rejected(rejection) if is_silence(&rejection) && !unanswered => unanswered = true,
             _ => return,
         }
     }
+}
+
+/// The same caller, with all the scopes that they began with: what they may hear and do was decided by those.
+fn is_still(again: &Principal, principal: &Principal) -> bool {
+    again == principal && principal.granted().iter().all(|scope| again.granted().grants(scope))
 }
 
 fn is_silence(rejection: &Rejection) -> bool {
