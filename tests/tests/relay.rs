@@ -135,6 +135,30 @@ async fn an_assertion_for_one_body_is_for_no_other() {
     assert_eq!(ask(&server, spaced).await.status, 401);
 }
 
+/// Of a DELETE no body is read: what was signed for a call must not end the session of the call.
+#[tokio::test]
+async fn an_assertion_for_a_body_is_for_no_request_without_one() {
+    let call = request("/mcp");
+    let digest = sha256(call.text().as_bytes());
+    let auth = Auth::chain().with_fn(Place::AnyBearer, move |token| {
+        let ada = Principal::user("ada");
+        let ada = match &*token {
+            "of-a-call" => ada.with_body_digest(digest),
+            "of-nothing" => ada.with_body_digest(sha256(b"")),
+            _ => ada,
+        };
+        std::future::ready(Verdict::Accepted(ada))
+    });
+    let server = router(Server::new("exact", "0").only([whoami::tool()]).list_changes().public_url(URL).auth(auth));
+    let initialize = HttpCall::initialize(Era::V2025_11_25).header("host", "mcp.example.com").token("of-all");
+    let session = open(&server, initialize).await;
+    let in_session = |method| call.clone().in_era(Era::V2025_11_25).session(&session).http_method(method).body("");
+    for method in [Method::GET, Method::DELETE] {
+        assert_eq!(ask(&server, in_session(method).token("of-a-call")).await.status, 401);
+    }
+    assert_eq!(ask(&server, in_session(Method::DELETE).token("of-nothing")).await.status, 204);
+}
+
 #[test]
 fn a_way_to_relay_sessions_has_a_place_of_its_own() {
     let built = |path: &str, auth: bool| {

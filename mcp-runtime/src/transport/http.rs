@@ -186,6 +186,7 @@ async fn other_method(endpoint: &Arc<Endpoint>, parts: &Parts) -> Result<Respons
         return Err(not_allowed(may_delete, may_get));
     }
     let principal = authenticate(endpoint, parts).await?;
+    check_digest(endpoint, principal.as_ref(), b"")?;
     Ok(match endpoint.end_session(&parts.headers, principal.as_ref()) {
         Ok(()) => empty(StatusCode::NO_CONTENT),
         Err(refusal) => json(refusal.status, refusal.to_json()),
@@ -194,6 +195,7 @@ async fn other_method(endpoint: &Arc<Endpoint>, parts: &Parts) -> Result<Respons
 
 async fn listen(endpoint: &Arc<Endpoint>, parts: &Parts) -> Result<Response<ReplyBody>, Response<ReplyBody>> {
     let principal = authenticate(endpoint, parts).await?;
+    check_digest(endpoint, principal.as_ref(), b"")?;
     if !Accepted::of(&parts.headers).events {
         return Err(plain(StatusCode::NOT_ACCEPTABLE, "A GET is answered with events: Accept must list text/event-stream"));
     }
@@ -271,7 +273,7 @@ fn turned_down(auth: &Auth, rejection: &Rejection) -> Response<ReplyBody> {
     auth.refusal(Some(rejection)).map(ReplyBody::whole)
 }
 
-/// An assertion may be for one body only.
+/// An assertion may be for one body only. Of a GET and a DELETE none is read, so it counts as empty.
 fn check_digest(endpoint: &Endpoint, principal: Option<&Principal>, body: &[u8]) -> Result<(), Response<ReplyBody>> {
     match (principal.and_then(Principal::body_digest), &endpoint.access.auth) {
         (Some(expected), Some(auth)) if expected != sha256(body) => {
