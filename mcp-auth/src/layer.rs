@@ -73,6 +73,7 @@ struct Policy {
     auth: Auth,
     allow_anonymous: bool,
     serves_metadata: bool,
+    bodies_are_checked: bool,
     on_rejection: Option<Arc<Hear>>,
     peer: Option<fn(&Extensions) -> Option<SocketAddr>>,
 }
@@ -87,7 +88,15 @@ impl AuthLayer {
         if !problems.is_empty() {
             return Err(AuthLayerError { problems });
         }
-        Ok(Self(Arc::new(Policy { auth, allow_anonymous: false, serves_metadata: false, on_rejection: None, peer: None })))
+        let policy = Policy {
+            auth,
+            allow_anonymous: false,
+            serves_metadata: false,
+            bodies_are_checked: false,
+            on_rejection: None,
+            peer: None,
+        };
+        Ok(Self(Arc::new(policy)))
     }
 
     /// Lets requests without a credential in as well; they have no principal. What carries one that is wrong is turned down
@@ -105,6 +114,13 @@ impl AuthLayer {
     #[must_use]
     pub fn metadata(self) -> Self {
         self.change(|policy| policy.serves_metadata = true)
+    }
+
+    /// Lets in who comes by a credential for one body: the service inside compares it, by [`Principal::body_digest`]. Without,
+    /// such a credential is turned down, since this layer reads no body, and whoever signed it relies on the comparison.
+    #[must_use]
+    pub fn bodies_are_checked(self) -> Self {
+        self.change(|policy| policy.bodies_are_checked = true)
     }
 
     /// Calls this with each rejection, to log it: the layer itself writes nothing.
@@ -154,7 +170,13 @@ impl Policy {
         if let Some(peer) = self.peer.and_then(|peer| peer(&head.extensions)) {
             head.extensions.insert(Peer(peer));
         }
-        let principal = match self.auth.decide(head).await {
+        let decision = match self.auth.decide(head).await {
+            Decision::Accepted(principal) if principal.body_digest().is_some() && !self.bodies_are_checked => {
+                Decision::Rejected(Rejection::invalid_token("body_not_checked"))
+            }
+            decision => decision,
+        };
+        let principal = match decision {
             Decision::Accepted(principal) => Some(principal),
             Decision::Anonymous if self.allow_anonymous => None,
             Decision::Anonymous => return Err(self.auth.refusal(None)),

@@ -57,6 +57,16 @@ async fn post(app: &Router, headers: &[(&str, &str)]) -> (StatusCode, HeaderMap,
 }
 
 #[tokio::test]
+async fn what_is_for_one_body_comes_in_where_somebody_compares() {
+    let exact = Principal::user("ci").with_body_digest([7; 32]);
+    let layer = layer(Auth::chain().with(StaticTokens::new().token(TOKEN, exact)));
+    let bearer = format!("Bearer {TOKEN}");
+    let (status, ..) = post(&app(layer.clone()), &[("authorization", &bearer)]).await;
+    assert_eq!(status, 401, "nobody would notice another body");
+    assert_eq!(post(&app(layer.bodies_are_checked()), &[("authorization", &bearer)]).await.0, 200);
+}
+
+#[tokio::test]
 async fn who_is_accepted_is_known_and_what_proved_it_is_gone() {
     let (key, record) = ApiKeys::generate("acme").expect("a key");
     let auth = auth().with(ApiKeys::prefix("acme").key(record.owner("machine")).header());
