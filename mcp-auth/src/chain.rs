@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::HeaderName;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, COOKIE};
 use http::request::Parts;
 
 use crate::attempts::{Attempt, Attempts, Damper};
@@ -139,6 +139,14 @@ impl Auth {
                 _ => "two authenticators read one cookie: the second would never be asked".to_owned(),
             }));
         }
+        let places = self.links.iter().flat_map(|link| &link.places);
+        problems.extend(places.filter_map(|place| match place {
+            // Read as any header, cookies would count on requests of any site's pages.
+            Place::Header(name) if *name == COOKIE || *name == AUTHORIZATION => {
+                Some(format!("`{name}` is no header of one authenticator's own: it has places that know its rules"))
+            }
+            _ => None,
+        }));
         let cookies = self.links.iter().any(|link| link.places.iter().any(|place| matches!(place, Place::Cookie(_))));
         if cookies && self.resource.is_none() {
             problems.push("a session counts only for pages of this site, which is not known: set the public URL".to_owned());

@@ -216,6 +216,8 @@ fn who_would_never_be_asked_is_a_mistake() {
     assert_eq!(problems(everything().with(Scripted { place: Place::Bearer, prefix: "x" })), 1, "behind the one that takes all");
     assert_eq!(problems(everything().with(at(header("x-key")))), 1);
     assert_eq!(problems(everything().with(at(Place::Cookie("sessionid".into())))), 1);
+    assert_eq!(problems(everything().with(at(header("cookie")))), 1, "without the rules for cookies");
+    assert_eq!(problems(everything().with(at(header("authorization")))), 1);
     assert_eq!(problems(everything().scopes(["two words"])), 1);
     let nowhere = Auth::chain().with(at(Place::Cookie("sessionid".into())));
     assert!(nowhere.problems()[0].contains("public URL"), "{:?}", nowhere.problems());
