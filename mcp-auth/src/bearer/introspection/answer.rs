@@ -14,6 +14,9 @@ const SKEW: Duration = Duration::from_secs(10);
 /// with the others.
 const SERVERS_OWN: [&str; 2] = ["introspection", "oauth2_provider:registration"];
 
+/// What the subject of a client that stands for itself begins with.
+const CLIENT: &str = "client:";
+
 /// What an answer is measured by.
 #[derive(Default)]
 pub(super) struct Rules {
@@ -99,10 +102,12 @@ fn subject(answer: &Map<String, Value>, client: Option<&str>, rules: &Rules) -> 
     };
     match (named, client) {
         (Some(""), _) => Err(MALFORMED),
+        // A user who took such a name would be that client.
+        (Some(subject), _) if rules.subject_from_client && subject.starts_with(CLIENT) => Err(MALFORMED),
         (Some(subject), _) => Ok(subject.into()),
         // A client may have the name of a user: the colon tells them apart.
         (None, Some(client)) if rules.subject_from_client && !client.is_empty() && !answer.contains_key("username") => {
-            Ok(format!("client:{client}").into())
+            Ok(format!("{CLIENT}{client}").into())
         }
         (None, _) => Err("no_subject"),
     }

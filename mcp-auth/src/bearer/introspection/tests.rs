@@ -263,7 +263,10 @@ async fn who_the_caller_is_is_said_by_configuration() {
     assert_eq!(subject(&named, client_only.clone()).await, Err("no_subject"));
     assert_eq!(subject(&clients, client_only).await, Ok("client:app".to_owned()));
     assert_eq!(subject(&clients, json!({ "sub": null })).await, Ok("alice".to_owned()));
-    for wrong in [json!(7), json!(""), json!(["7"])] {
+    let named_like_a_client = json!({ "sub": null, "username": "client:app" });
+    assert_eq!(subject(&named, named_like_a_client.clone()).await, Ok("client:app".to_owned()));
+    assert_eq!(subject(&clients, named_like_a_client).await, Err("malformed_subject"), "a user is no client");
+    for wrong in [json!(7), json!(""), json!(["7"]), json!("client:app")] {
         assert_eq!(subject(&clients, json!({ "sub": wrong })).await, Err("malformed_subject"), "{wrong}");
     }
 }
