@@ -2,6 +2,7 @@
 #![cfg(feature = "django")]
 
 use std::cell::Cell;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -62,6 +63,26 @@ impl Fetch for Site {
     }
 }
 
+/// A site that keeps silent until nobody waits any longer.
+#[derive(Clone, Default)]
+struct Silent(Arc<AtomicUsize>);
+
+impl Fetch for Silent {
+    fn fetch(&self, _: Request<Vec<u8>>, _: Trust) -> FetchFuture<'_> {
+        Box::pin(async {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            Err(FetchError::new("no answer in time"))
+        })
+    }
+}
+
+fn silent() -> (Auth, Silent) {
+    let silent = Silent::default();
+    let session = DjangoSession::delegated("https://www.example.com/rs/session/").bearer("of-this-service");
+    (auth(session.fetching_with(silent.clone())), silent)
+}
+
 fn session(site: &Site) -> DjangoSession {
     DjangoSession::delegated("https://www.example.com/rs/session/").bearer("of-this-service").fetching_with(site.clone())
 }
@@ -87,6 +108,35 @@ async fn told(auth: &Auth, cookie: &str) -> String {
             if rejection.kind() == RejectionKind::Unavailable { "unavailable".to_owned() } else { rejection.reason().to_owned() }
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_silent_site_shares_its_silence() {
+    let (auth, silent) = silent();
+    let begun = tokio::time::Instant::now();
+    let later = async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        TIME.set(NOW + 2);
+        told(&auth, "abc").await
+    };
+    let both = tokio::join!(told(&auth, "abc"), later);
+    assert_eq!((both.0.as_str(), both.1.as_str()), ("django_view", "django_view"));
+    assert_eq!((silent.0.load(Ordering::Relaxed), begun.elapsed()), (1, Duration::from_secs(5)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_site_is_asked_so_many_questions_at_once() {
+    let (auth, silent) = silent();
+    for cookie in 0..64 {
+        let auth = auth.clone();
+        tokio::spawn(async move { told(&auth, &format!("cookie-{cookie}")).await });
+    }
+    while silent.0.load(Ordering::Relaxed) < 64 {
+        tokio::task::yield_now().await;
+    }
+    let begun = tokio::time::Instant::now();
+    assert_eq!(told(&auth, "one-more").await, "django_view");
+    assert_eq!((silent.0.load(Ordering::Relaxed), begun.elapsed()), (64, Duration::ZERO));
 }
 
 #[tokio::test]
@@ -213,7 +263,7 @@ async fn only_a_clear_answer_counts() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn answers_are_remembered_for_their_time() {
     let site = Site::default();
     let auth = auth(session(&site));

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::{OnceCell, Semaphore};
+use tokio::time::Instant;
 
 use super::Failure;
 use crate::Rejection;
@@ -68,6 +69,12 @@ impl<T> Known<T> {
         Self { what, from, until: from.checked_add(lifetime).unwrap_or(from) }
     }
 
+    /// Which counts from when it came. A server that keeps silent takes longer than a failure is kept: counted from the
+    /// question, it would be asked again at once, by everybody.
+    fn late(what: T, asked: SystemTime, took: Duration, lifetime: Duration) -> Self {
+        Self::new(what, asked, took.saturating_add(lifetime))
+    }
+
     /// Not where the clock was set back: nothing is kept for longer than it may be.
     fn counts(&self, now: SystemTime) -> bool {
         self.from <= now && now < self.until
@@ -91,10 +98,12 @@ impl<A: Until> Lookups<A> {
                 return Err(outage);
             }
             let Ok(_turn) = self.questions.try_acquire() else { return Err(Failure::busy()) };
+            let begun = Instant::now();
             let answer = question.await;
+            let took = begun.elapsed();
             let outage = answer.as_ref().err().filter(|failure| failure.is_of_server());
             *self.outage.lock().unwrap_or_else(PoisonError::into_inner) =
-                outage.map(|failure| Known::new(failure.clone(), now, FAILED));
+                outage.map(|failure| Known::late(failure.clone(), now, took, FAILED));
             Ok(match answer {
                 Ok(Ok(active)) => {
                     let end = active.until();
@@ -102,7 +111,7 @@ impl<A: Until> Lookups<A> {
                     Known { until: end.map_or(known.until, |end| end.min(known.until)), ..known }
                 }
                 Ok(Err(reason)) => Known::new(Ok(Arc::new(Err(reason))), now, INACTIVE),
-                Err(failure) => Known::new(Err(failure), now, FAILED),
+                Err(failure) => Known::late(Err(failure), now, took, FAILED),
             })
         });
         Ok(known.await?.what.clone()?)
@@ -199,7 +208,7 @@ mod tests {
         assert!(asks(&lookups, "a", at(50_000), active(None)).await);
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_dead_server_is_asked_once_a_second() {
         let lookups = Lookups::default();
         let rejection = lookups.look_up("a", at(0), async { failure(StatusCode::BAD_GATEWAY) }).await.expect_err("dead");
@@ -211,7 +220,20 @@ mod tests {
         assert!(asks(&lookups, "a", at(1_000), active(None)).await);
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_keeps_silent_is_asked_once_a_second_as_well() {
+        let lookups = Lookups::default();
+        let silence = async {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            failure(StatusCode::GATEWAY_TIMEOUT)
+        };
+        let rejection = lookups.look_up("a", at(0), silence).await.expect_err("no answer");
+        assert_eq!(rejection.kind(), RejectionKind::Unavailable);
+        assert!(!asks(&lookups, "a", at(5_999), active(None)).await && !asks(&lookups, "b", at(5_999), active(None)).await);
+        assert!(asks(&lookups, "a", at(6_000), active(None)).await);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_token_that_the_server_fails_at_is_no_outage() {
         let lookups = Lookups::default();
         assert!(asks(&lookups, "poison", at(0), failure(StatusCode::INTERNAL_SERVER_ERROR)).await);

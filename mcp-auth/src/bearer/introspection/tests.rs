@@ -271,7 +271,7 @@ async fn who_the_caller_is_is_said_by_configuration() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_server_that_does_not_answer_the_question_is_unavailable() {
     let html = "<html>Please log in</html>";
     let replies = [
