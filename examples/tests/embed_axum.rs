@@ -1,4 +1,4 @@
-//! What the embed_axum example promises: whoever is logged in on its pages may call at `/mcp`, from these pages, until log-out.
+//! What the example `embed_axum` promises: whoever is logged in on its pages may call at `/mcp`, from these pages, until log-out.
 
 #[path = "../embed_axum.rs"]
 #[expect(dead_code, reason = "the example's `main` is not run here")]
