@@ -38,8 +38,9 @@ pub use protocol::Era;
 pub use server::{Bound, Built, Handle, LegacyClients, Server};
 pub use tokio_util::sync::CancellationToken;
 
-#[doc = include_str!("docs/auth.md")]
 pub mod auth {
+    #![doc = include_str!("docs/auth.md")]
+
     pub use http::request::Parts;
     pub use mcp_auth::*;
 }
