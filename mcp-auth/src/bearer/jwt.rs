@@ -22,11 +22,19 @@ use self::policy::{ACCESS_TOKEN, ID_TOKEN, Marks, Own, Policy, media_type};
 use self::seen::{Occasion, Seen};
 use self::token::{MAX_BYTES, Token, says_issuer};
 use super::is_jwt;
-use crate::digest::sha256;
 use crate::fetch::metadata::{origin, urls};
 use crate::{Authenticate, AuthenticateFuture, Fetch, Place, Presented, Principal, Rejection, Resource, Verdict, fetch};
 
 const MAX_LEEWAY: Duration = Duration::from_secs(5 * 60);
+
+/// The SHA-256 of a token, by the library that verifies signatures: each request needs it, and processors have instructions for
+/// it, which the one in portable Rust does not use.
+fn fingerprint(token: &str) -> [u8; 32] {
+    let mut fingerprint = [0; 32];
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, token.as_bytes());
+    fingerprint.copy_from_slice(digest.as_ref());
+    fingerprint
+}
 
 /// Access tokens of one authorization server, as signed JWTs.
 ///
@@ -173,7 +181,7 @@ impl Jwt {
             return Err(Rejection::invalid_token("too_long"));
         }
         let on = |held: &Held| Occasion { generation: held.generation, resource: presented.resource(), now: presented.now() };
-        let digest = sha256(text.as_bytes());
+        let digest = fingerprint(text);
         if let Some(held) = self.keys.at_hand()
             && let Some(principal) = self.seen.get(&digest, on(&held))
         {
