@@ -203,7 +203,6 @@ impl Principal {
         self.0.expires_at
     }
 
-    /// Is the credential used up with this request? Then there is no use in judging it again while something goes on that the
     /// The SHA-256 that the body of the request must have: the credential counts for no other. Who decides by the head of a
     /// request has not seen its body, so **whoever reads the body must compare**, and turn the request down where it has
     /// another. An empty body counts as one of no bytes.
