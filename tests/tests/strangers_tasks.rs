@@ -288,6 +288,38 @@ async fn who_asks_often_elsewhere_is_told_of_now_and_then() {
     here.goes_on().await;
 }
 
+/// A credential that counts once lets a task go on for as long as its authenticator says, wherever it is shown.
+#[tokio::test(start_paused = true)]
+async fn one_for_one_request_lets_it_go_on_for_its_time() {
+    let auth = || {
+        Auth::chain().with_fn(Place::AnyBearer, |token| {
+            let principal = match &*token {
+                "once" => Principal::user("ada").issued_by("ada").for_one_request(Duration::from_secs(300)),
+                token => principal(token),
+            };
+            async move { Verdict::Accepted(principal) }
+        })
+    };
+    let bus = Bus::default();
+    for elsewhere in [false, true] {
+        let mut here = served(|server| server.event_bus(bus.clone()).auth(auth()));
+        let there = unguarded(&here.gate, &Report::new().0, &here.store).event_bus(bus.clone());
+        let there = if elsewhere { router(there.auth(auth())) } else { here.router.clone() };
+        let id = here.begin("wait", MINUTE).await;
+        pass(50).await;
+        drop(asking("tasks/get", &id).token("once").send(&there).await);
+        pass(290).await;
+        here.goes_on().await;
+        pass(20).await;
+        here.was_cancelled(&id).await;
+        // It takes nothing from one that lasts longer.
+        let id = here.begin("wait", HOUR).await;
+        drop(asking("tasks/get", &id).token("once").send(&there).await);
+        pass(3500).await;
+        here.goes_on().await;
+    }
+}
+
 /// What is good for one request is used up by it, and what the request began goes on for as long as it may.
 #[tokio::test(start_paused = true)]
 async fn a_credential_for_one_request_is_not_judged_again() {

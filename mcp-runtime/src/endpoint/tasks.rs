@@ -14,6 +14,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use super::task_worker::{LEASE, Worker};
+use super::watch::end_of;
 use super::{Endpoint, Head, Later, Watch, internal};
 use crate::call::{Running, entries};
 use crate::names::random_name;
@@ -180,11 +181,11 @@ impl Endpoint {
     fn vouch(&self, task: &TaskRecord, owner: Option<&Principal>, watch: impl FnOnce() -> Arc<Watch>) {
         // What anonymous callers begin, does not end with a credential.
         let Some(owner) = owner.filter(|_| !task.status.is_final()) else { return };
-        let hub = self.notifier.hub();
+        let (hub, ends_at) = (self.notifier.hub(), end_of(owner));
         match hub.task_here(&task.id) {
-            Some(here) if here.vouched.borrow().is_outlasted_by(owner.expires_at()) => drop(here.vouched.send_replace(watch())),
+            Some(here) if here.vouched.borrow().is_outlasted_by(ends_at) => drop(here.vouched.send_replace(watch())),
             Some(_) => {}
-            None => hub.vouch_elsewhere(&task.id, owner.expires_at()),
+            None => hub.vouch_elsewhere(&task.id, ends_at),
         }
     }
 

@@ -113,7 +113,7 @@ fn head_of(headers: HeaderMap, extensions: Extensions) -> Parts {
 }
 
 /// When what this caller's request begins must end.
-fn end_of(principal: &Principal) -> Option<SystemTime> {
+pub(super) fn end_of(principal: &Principal) -> Option<SystemTime> {
     let lasts = principal.lasting().and_then(|lasting| SystemTime::now().checked_add(lasting));
     [principal.expires_at(), lasts].into_iter().flatten().min()
 }
