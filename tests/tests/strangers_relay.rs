@@ -207,9 +207,15 @@ async fn a_relay_lets_nobody_else_in_and_does_no_more_than_its_person() {
     let site = site().await;
     let (router, _) = both(&site);
     let token = obtained(&router).await;
-    for shown in [token.clone(), assertion()] {
-        let again = call("whoami").uri("/mcp-relay").header(RELAY, &shown);
-        assert_eq!(send(&router, again.request()).await.status, 403, "none by a relay or a proxy");
+    // Also where nothing of the request would have to be kept.
+    let careless = relay_sessions().without_recheck();
+    let careless = served(people(&site).with(proxies().relay(careless.clone())), careless);
+    for router in [&router, &careless] {
+        for shown in [obtained(router).await, assertion()] {
+            let again = call("whoami").uri("/mcp-relay").header(RELAY, &shown).header("origin", "https://mcp.example.com");
+            let answer = send(router, again.request()).await;
+            assert_eq!(answer.status, 403, "none by a relay or a proxy: {}", answer.shown());
+        }
     }
     for era in Era::ALL {
         assert_eq!(call("write").header(RELAY, &token).send_in(era, &router).await.status, 403, "{era:?}");
