@@ -14,10 +14,6 @@ use crate::{Authenticate, AuthenticateFuture, Place, Presented, Principal, Rejec
 /// When to ask again where the session can not be read.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// How long a stream lasts. What the layer put among the extensions is of the moment of the request: who logged out since is
-/// still in it.
-const LASTING: Duration = Duration::from_secs(5 * 60);
-
 type Asked = Pin<Box<dyn Future<Output = Result<Option<Principal>, String>> + Send>>;
 
 /// The log-in of the Rust application that the server is a part of, with `tower-sessions` or what is built on it.
@@ -72,8 +68,6 @@ type Asked = Pin<Box<dyn Future<Output = Result<Option<Principal>, String>> + Se
 ///
 /// `Ok(None)` is a visitor who is not logged in: an anonymous caller, as without a cookie. An error is that nobody can tell:
 /// the request is answered with 503, and the error's text is logged, so it must not hold the session's id.
-///
-/// A stream that a session opens ends after five minutes, and its client opens another: log-out is noticed then.
 ///
 /// The rules for cookies hold: it counts only where no other credential came, it must come once, and a request that may be
 /// another site's doing is refused. The session is only read: nothing is saved, renewed or set. What the session layer itself
@@ -135,7 +129,7 @@ impl<S: Clone + Send + Sync + 'static> Authenticate for TowerSession<S> {
                 return Verdict::Rejected(Rejection::unavailable("no_session_layer", RETRY).detail(detail));
             };
             match (self.ask)(session.clone()).await {
-                Ok(Some(principal)) => Verdict::Accepted(principal.authenticated_by(Scheme::Session).for_one_request(LASTING)),
+                Ok(Some(principal)) => Verdict::Accepted(principal.authenticated_by(Scheme::Session)),
                 Ok(None) => Verdict::NotMine,
                 Err(error) => Verdict::Rejected(Rejection::unavailable("session_store", RETRY).detail(error)),
             }
