@@ -4,6 +4,7 @@ mod http_call;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use axum::Router;
 use http::Method;
@@ -154,7 +155,8 @@ async fn an_assertion_for_a_body_is_for_no_request_without_one() {
     let session = open(&server, initialize).await;
     let in_session = |method| call.clone().in_era(Era::V2025_11_25).session(&session).http_method(method).body("");
     for method in [Method::GET, Method::DELETE] {
-        assert_eq!(ask(&server, in_session(method).token("of-a-call")).await.status, 401);
+        let asked = tokio::time::timeout(Duration::from_secs(5), ask(&server, in_session(method).token("of-a-call")));
+        assert_eq!(asked.await.expect("no stream is opened").status, 401);
     }
     assert_eq!(ask(&server, in_session(Method::DELETE).token("of-nothing")).await.status, 204);
 }

@@ -105,8 +105,8 @@ async fn a_credential_that_lost_a_scope_opens_nothing_more() {
     let (_built, router, state) = server();
     let [mut modern, mut legacy] = streams(&router).await;
     state.store(NARROWED, Ordering::SeqCst);
-    modern.rest().await;
-    legacy.rest().await;
+    let ended = async { (modern.rest().await, legacy.rest().await) };
+    assert!(tokio::time::timeout(Duration::from_secs(60), ended).await.is_ok(), "they go on");
 }
 
 #[tokio::test(start_paused = true)]
