@@ -262,9 +262,12 @@ impl<C: Into<Content>> IntoToolResult for Vec<C> {
 /// Messages are lines, and events have one. A value that was JSON text before may have line breaks between its tokens; strings have
 /// theirs escaped.
 fn one_line(json: String) -> String {
-    // All bytes of a piece together: so the compiler uses vector instructions.
-    let breaks = |piece: &[u8]| piece.iter().fold(false, |found, byte| found | matches!(byte, b'\n' | b'\r'));
-    if json.as_bytes().chunks(32).any(breaks) { json.replace(['\n', '\r'], " ") } else { json }
+    fn breaks(piece: &[u8]) -> bool {
+        piece.iter().fold(false, |found, byte| found | (*byte == b'\n') | (*byte == b'\r'))
+    }
+    // All bytes of a piece together, whose length is known: so the compiler uses vector instructions.
+    let (pieces, rest) = json.as_bytes().as_chunks::<32>();
+    if pieces.iter().any(|piece| breaks(piece)) || breaks(rest) { json.replace(['\n', '\r'], " ") } else { json }
 }
 
 impl<T: Serialize + JsonSchema> IntoToolResult for Json<T> {
