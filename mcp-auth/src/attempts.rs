@@ -128,7 +128,7 @@ impl Damper {
 
     /// How long ago somebody from there was let in, where that still counts.
     fn since_held(&self, network: Network, now: Instant) -> Option<Duration> {
-        let at = self.held.lock().unwrap_or_else(PoisonError::into_inner).get(&network)?;
+        let at = self.held.lock().unwrap_or_else(PoisonError::into_inner).get(&network).copied()?;
         Some(now.saturating_duration_since(at)).filter(|since| *since < HELD)
     }
 }

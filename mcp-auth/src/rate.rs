@@ -91,7 +91,7 @@ impl<K: Hash + Eq + Clone> Rates<K> {
     /// It is too much. That is how long to wait; nothing was counted.
     pub fn take(&self, key: &K, now: Instant) -> Result<(), Duration> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let whole = seen.get(key);
+        let whole = seen.get(key).copied();
         let answer = self.limit.one_more(whole, now);
         // Who is refused is not to be forgotten for it.
         if let Some(whole) = answer.ok().or(whole) {
@@ -106,7 +106,7 @@ impl<K: Hash + Eq + Clone> Rates<K> {
     /// As [`take`](Self::take).
     pub fn check(&self, key: &K, now: Instant) -> Result<(), Duration> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(whole) = seen.get(key) else { return Ok(()) };
+        let Some(whole) = seen.get(key).copied() else { return Ok(()) };
         self.limit.one_more(Some(whole), now).map(drop).inspect_err(|_| seen.put(key.clone(), whole))
     }
 }

@@ -1,8 +1,6 @@
 //! What a server said about credentials, kept for a moment: so that it is asked once about a credential, not once for every
 //! request.
 
-use std::collections::HashMap;
-use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -12,6 +10,7 @@ use tokio::time::Instant;
 use super::Failure;
 use crate::Rejection;
 use crate::digest::sha256;
+use crate::recent::Recent;
 
 /// The longest that a credential counts after it is revoked.
 const ACTIVE: Duration = Duration::from_secs(30);
@@ -35,7 +34,7 @@ pub(crate) trait Until {
 
 /// The answers, and the questions that are open.
 pub(crate) struct Lookups<A> {
-    answers: Mutex<Answers<A>>,
+    answers: Mutex<Recent<[u8; 32], Cell<A>>>,
     questions: Semaphore,
     /// Why nobody is asked now.
     outage: Mutex<Option<Known<Failure>>>,
@@ -43,15 +42,9 @@ pub(crate) struct Lookups<A> {
 
 impl<A> Default for Lookups<A> {
     fn default() -> Self {
-        let answers = Mutex::new(Answers { younger: HashMap::new(), older: HashMap::new() });
+        let answers = Mutex::new(Recent::new(MAX_ANSWERS));
         Self { answers, questions: Semaphore::new(MAX_QUESTIONS), outage: Mutex::new(None) }
     }
-}
-
-/// In two halves. When the younger one is full, what is in the older one has not been asked for in a long time, and goes.
-struct Answers<A> {
-    younger: HashMap<[u8; 32], Cell<A>>,
-    older: HashMap<[u8; 32], Cell<A>>,
 }
 
 /// Whoever comes first asks; the others wait for the answer. Where the first one goes away, the next asks.
@@ -125,14 +118,11 @@ impl<A: Until> Lookups<A> {
     fn cell(&self, key: [u8; 32], now: SystemTime) -> Cell<A> {
         let counts = |cell: &Cell<A>| cell.get().is_none_or(|known| known.counts(now));
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(cell) = answers.younger.get(&key).filter(|cell| counts(cell)) {
+        if let Some(cell) = answers.used(&key).filter(|cell| counts(cell)) {
             return cell.clone();
         }
-        let cell = answers.older.remove(&key).filter(counts).unwrap_or_default();
-        if answers.younger.len() >= MAX_ANSWERS / 2 {
-            answers.older = mem::take(&mut answers.younger);
-        }
-        answers.younger.insert(key, cell.clone());
+        let cell = Cell::default();
+        answers.put(key, cell.clone());
         cell
     }
 }
@@ -303,6 +293,6 @@ mod tests {
             assert_eq!(asks(&lookups, "often", T0, active(None)).await, number == 0);
         }
         let answers = lookups.answers.lock().expect("whole");
-        assert!(answers.younger.len() + answers.older.len() <= MAX_ANSWERS);
+        assert!(answers.len() <= MAX_ANSWERS);
     }
 }

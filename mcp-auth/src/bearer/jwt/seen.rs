@@ -1,26 +1,23 @@
 //! Tokens whose signature was checked already, by their SHA-256.
 
-use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use crate::recent::Recent;
 use crate::{Principal, Resource};
 
-/// Half of what is remembered at most. The fuller half is the younger; when it is full, the older one goes.
-const HALF: usize = 2048;
+/// So many are remembered at most; the half of them that was used last in any case.
+const MOST: usize = 4096;
 /// The longest time that a token is remembered.
 const LIFETIME: Duration = Duration::from_secs(5 * 60);
 
-/// The tokens that were used last, 2048 at least and 4096 at most.
-#[derive(Default)]
-pub(super) struct Seen(Mutex<Halves>);
+/// The tokens that were used last.
+pub(super) struct Seen(Mutex<Checked>);
 
-#[derive(Default)]
-struct Halves {
+struct Checked {
     /// Which keys the signatures were checked with.
     generation: u64,
-    young: HashMap<[u8; 32], Token>,
-    old: HashMap<[u8; 32], Token>,
+    tokens: Recent<[u8; 32], Token>,
 }
 
 struct Token {
@@ -46,40 +43,37 @@ impl Token {
     }
 }
 
+impl Checked {
+    fn with_keys(generation: u64) -> Self {
+        Self { generation, tokens: Recent::new(MOST) }
+    }
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self(Mutex::new(Checked::with_keys(0)))
+    }
+}
+
 impl Seen {
     pub(super) fn get(&self, digest: &[u8; 32], on: Occasion<'_>) -> Option<Principal> {
-        let mut halves = self.halves(on.generation)?;
-        if let Some(token) = halves.young.get(digest) {
-            return token.counts(on).then(|| token.principal.clone());
-        }
-        let token = halves.old.remove(digest).filter(|token| token.counts(on))?;
-        let principal = token.principal.clone();
-        halves.add(*digest, token);
-        Some(principal)
+        let mut checked = self.checked(on.generation)?;
+        checked.tokens.used(digest).filter(|token| token.counts(on)).map(|token| token.principal.clone())
     }
 
     pub(super) fn put(&self, digest: [u8; 32], principal: Principal, on: Occasion<'_>) {
-        if let Some(mut halves) = self.halves(on.generation) {
-            halves.add(digest, Token { principal, since: on.now, resource: on.resource.cloned() });
+        if let Some(mut checked) = self.checked(on.generation) {
+            checked.tokens.put(digest, Token { principal, since: on.now, resource: on.resource.cloned() });
         }
     }
 
     /// What was checked with these keys: with the first look by newer ones, nothing. `None` for older ones.
-    fn halves(&self, generation: u64) -> Option<MutexGuard<'_, Halves>> {
-        let mut halves = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if halves.generation < generation {
-            *halves = Halves { generation, ..Halves::default() };
+    fn checked(&self, generation: u64) -> Option<MutexGuard<'_, Checked>> {
+        let mut checked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if checked.generation < generation {
+            *checked = Checked::with_keys(generation);
         }
-        (halves.generation == generation).then_some(halves)
-    }
-}
-
-impl Halves {
-    fn add(&mut self, digest: [u8; 32], token: Token) {
-        if self.young.len() >= HALF && !self.young.contains_key(&digest) {
-            self.old = std::mem::take(&mut self.young);
-        }
-        self.young.insert(digest, token);
+        (checked.generation == generation).then_some(checked)
     }
 }
 
@@ -133,11 +127,11 @@ mod tests {
     fn the_tokens_in_use_stay() {
         let seen = Seen::default();
         let now = SystemTime::UNIX_EPOCH;
-        for number in 0..10 * HALF {
+        for number in 0..5 * MOST {
             seen.put(digest(number), alice(now + LIFETIME), on(now));
             assert!(seen.get(&digest(0), on(now)).is_some(), "{number}");
         }
-        let halves = seen.halves(1).expect("the same keys");
-        assert!(halves.young.len() + halves.old.len() <= 2 * HALF);
+        let checked = seen.checked(1).expect("the same keys");
+        assert!(checked.tokens.len() <= MOST);
     }
 }

@@ -1,44 +1,37 @@
 //! Which relay sessions were found good a moment ago.
 
-use std::collections::HashMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
+
+use crate::recent::Recent;
 
 /// How long an answer counts.
 const FRESH: Duration = Duration::from_secs(30);
-/// Of each generation. One that has no place is asked about each time.
-const ROOM: usize = 10_000;
+/// So many are remembered. One that has no place is asked about each time.
+const ROOM: usize = 20_000;
 
-/// Two generations: the older one goes as a whole, so that nothing is ever searched for what is too old.
-pub(super) struct Checked {
-    recent: HashMap<[u8; 32], SystemTime>,
-    older: HashMap<[u8; 32], SystemTime>,
-    turned: SystemTime,
-}
+/// When each was found good.
+pub(super) struct Checked(Recent<[u8; 32], SystemTime>);
 
 impl Default for Checked {
     fn default() -> Self {
-        Self { recent: HashMap::new(), older: HashMap::new(), turned: UNIX_EPOCH }
+        Self(Recent::new(ROOM))
     }
 }
 
 impl Checked {
-    pub(super) fn is_good(&self, id: &[u8; 32], now: SystemTime) -> bool {
-        let is_fresh = |at: &SystemTime| now.duration_since(*at).is_ok_and(|age| age < FRESH);
-        self.recent.get(id).is_some_and(is_fresh) || self.older.get(id).is_some_and(is_fresh)
+    pub(super) fn is_good(&mut self, id: &[u8; 32], now: SystemTime) -> bool {
+        self.0.used(id).is_some_and(|at| now.duration_since(*at).is_ok_and(|age| age < FRESH))
     }
 
     pub(super) fn add(&mut self, id: [u8; 32], now: SystemTime) {
-        let is_due = now.duration_since(self.turned).map_or(true, |age| age >= FRESH);
-        if is_due || self.recent.len() >= ROOM {
-            self.older = std::mem::take(&mut self.recent);
-            self.turned = now;
-        }
-        self.recent.insert(id, now);
+        self.0.put(id, now);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::UNIX_EPOCH;
+
     use super::*;
 
     fn at(seconds: u64) -> SystemTime {
@@ -55,7 +48,7 @@ mod tests {
         assert!(!checked.is_good(&[2; 32], at(100)));
         checked.add([2; 32], at(129));
         checked.add([3; 32], at(131));
-        assert!(checked.is_good(&[2; 32], at(158)), "the generation before counts");
+        assert!(checked.is_good(&[2; 32], at(158)), "the one before still counts");
     }
 
     #[test]
@@ -66,6 +59,6 @@ mod tests {
             id[..8].copy_from_slice(&i.to_le_bytes());
             checked.add(id, at(100));
         }
-        assert!(checked.recent.len() <= ROOM && checked.older.len() <= ROOM);
+        assert!(checked.0.len() <= ROOM);
     }
 }
