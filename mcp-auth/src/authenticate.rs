@@ -144,6 +144,12 @@ pub enum Verdict {
     Rejected(Rejection),
 }
 
+impl From<Result<Principal, Rejection>> for Verdict {
+    fn from(judged: Result<Principal, Rejection>) -> Self {
+        judged.map_or_else(Self::Rejected, Self::Accepted)
+    }
+}
+
 impl<F, R> Authenticate for F
 where
     F: Fn(&Parts) -> R + Send + Sync + 'static,

@@ -76,7 +76,8 @@ pub(crate) fn authorization(request: &Parts) -> Result<Authorization<'_>, Reject
 /// Is it a `b64token`: `A-Z a-z 0-9 - . _ ~ + /`, then any number of `=`?
 pub(crate) fn is_token(token: &str) -> bool {
     let text = token.trim_end_matches('=');
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~+/".contains(&b))
+    let is_one = |b| matches!(b, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'+' | b'/');
+    !text.is_empty() && text.bytes().all(is_one)
 }
 
 /// Does it look like a JWT, signed or encrypted (RFC 7515 section 3.1, RFC 7516 section 3.1)?
@@ -85,6 +86,20 @@ pub(crate) fn is_jwt(token: &str) -> bool {
     let parts = 2 + rest.bytes().filter(|b| *b == b'.').count();
     let is_object = || BASE64_URL_SAFE_NO_PAD.decode(head).is_ok_and(|head| head.trim_ascii_start().starts_with(b"{"));
     matches!(parts, 3 | 5) && is_object()
+}
+
+/// Does the token say that this issuer made it? Nothing is verified.
+#[cfg(any(feature = "introspection", feature = "jwt"))]
+fn says_issuer(token: &str, issuer: &str) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Claims<'a> {
+        #[serde(borrow)]
+        iss: std::borrow::Cow<'a, str>,
+    }
+    let mut parts = token.split('.');
+    let (Some(_), Some(claims), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else { return false };
+    let Ok(claims) = BASE64_URL_SAFE_NO_PAD.decode(claims) else { return false };
+    serde_json::from_slice::<Claims<'_>>(&claims).is_ok_and(|claims| claims.iss == issuer)
 }
 
 #[cfg(test)]
@@ -114,5 +129,21 @@ mod tests {
         for opaque in ["", "a", "a.b.c", "eyJhbGciOiJub25lIn0", "eyJhbGciOiJub25lIn0.e30", "ya29.a0Af.xyz", "."] {
             assert!(!is_jwt(opaque), "{opaque}");
         }
+    }
+
+    #[cfg(any(feature = "introspection", feature = "jwt"))]
+    #[test]
+    fn the_issuer_is_read_without_the_rest() {
+        let token = |claims: &str| {
+            let [header, claims] = ["{}", claims].map(|part| BASE64_URL_SAFE_NO_PAD.encode(part));
+            format!("{header}.{claims}.")
+        };
+        assert!(says_issuer(&token(r#"{"x":{"iss":"b"},"iss":"https:\/\/a.example"}"#), "https://a.example"));
+        for claims in
+            ["{}", r#"{"iss":"b"}"#, r#"{"iss":["https://a.example"]}"#, "[]", "{", r#"{"iss":"b","iss":"https://a.example"}"#]
+        {
+            assert!(!says_issuer(&token(claims), "https://a.example"), "{claims}");
+        }
+        assert!(!says_issuer("a.b.c.d.e", "a") && !says_issuer("opaque", "a"));
     }
 }

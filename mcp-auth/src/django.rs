@@ -26,9 +26,3 @@ mod vectors;
 pub use oauth::DjangoOAuth;
 pub use session::DjangoSession;
 pub use table::{UserKey, UserTable};
-
-/// Lower-case digits.
-fn hex(bytes: &[u8]) -> String {
-    let digit = |value: u8| char::from_digit(value.into(), 16).unwrap_or('0');
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
-}

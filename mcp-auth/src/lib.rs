@@ -43,7 +43,6 @@ mod resource;
 mod scope;
 mod seal;
 mod session;
-#[allow(dead_code, reason = "parts belong to features")]
 mod signing;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -19,7 +19,7 @@ use http::HeaderName;
 use assertion::{Assertion, Proxies};
 use peers::Peers;
 
-use crate::{Authenticate, AuthenticateFuture, Place, Presented, Principal, Rejection, Resource, Scheme, Scopes, Verdict};
+use crate::{Authenticate, AuthenticateFuture, Place, Presented, Principal, Rejection, Resource, Scheme, Scopes};
 
 pub use memory::{MemoryReplays, MemoryRevocations};
 pub use recheck::{Caller, Recheck, RecheckFuture, Standing};
@@ -214,7 +214,7 @@ impl Authenticate for ProxyToken {
     }
 
     fn authenticate<'a>(&'a self, presented: Presented<'a>) -> AuthenticateFuture<'a> {
-        Box::pin(async move { self.decide(presented).await.map_or_else(Verdict::Rejected, Verdict::Accepted) })
+        Box::pin(async move { self.decide(presented).await.into() })
     }
 
     fn problems(&self, resource: Option<&Resource>) -> Vec<String> {

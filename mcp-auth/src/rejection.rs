@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use crate::digest::sha256;
+use crate::digest::{hex, sha256};
 
 /// Which fault a rejected request has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,8 +151,8 @@ impl fmt::Display for Rejection {
         if let Some(detail) = &self.detail {
             write!(f, ": {detail}")?;
         }
-        if let Some([a, b, c, d]) = self.checksum {
-            write!(f, " (credential {a:02x}{b:02x}{c:02x}{d:02x})")?;
+        if let Some(checksum) = &self.checksum {
+            write!(f, " (credential {})", hex(checksum))?;
         }
         Ok(())
     }

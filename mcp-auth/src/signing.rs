@@ -18,10 +18,12 @@ use crate::digest::sha256;
 /// The longest text that is looked at, in bytes.
 pub(crate) const MAX_TEXT: usize = 1 << 20;
 
+#[cfg(test)]
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// Signs for one purpose, and knows what any of its keys signed for it.
 pub(crate) struct Signer {
+    #[cfg(feature = "django")]
     salt: String,
     /// The keys of the MAC; the first signs.
     keys: Vec<[u8; 32]>,
@@ -41,10 +43,15 @@ impl Signer {
     pub(crate) fn new<K: AsRef<str>>(salt: &str, keys: impl IntoIterator<Item = K>) -> Self {
         let salt = format!("{salt}signer");
         let keys = keys.into_iter().map(|key| derived_key(&salt, key.as_ref())).collect();
-        Self { salt, keys }
+        Self {
+            #[cfg(feature = "django")]
+            salt,
+            keys,
+        }
     }
 
     /// With one more key, after those that it has.
+    #[cfg(feature = "django")]
     pub(crate) fn add(&mut self, key: &str) {
         self.keys.push(derived_key(&self.salt, key));
     }
@@ -69,6 +76,7 @@ impl Signer {
     }
 
     /// The payload, signed at this second. `None` without a key.
+    #[cfg(test)]
     pub(crate) fn sign(&self, payload: &str, timestamp: u64) -> Option<String> {
         let mut text = format!("{payload}:{}", to_base62(timestamp));
         let signature = signature_of(self.keys.first()?, &text);
@@ -102,6 +110,7 @@ pub(crate) fn inflate(compressed: &[u8], max: usize) -> Option<Vec<u8>> {
 }
 
 /// The payload of a JSON text.
+#[cfg(test)]
 pub(crate) fn payload(json: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(json)
 }
@@ -139,6 +148,7 @@ pub(crate) fn base62(text: &str) -> Option<u64> {
     })
 }
 
+#[cfg(test)]
 pub(crate) fn to_base62(mut number: u64) -> String {
     let mut digits = Vec::new();
     loop {

@@ -12,8 +12,8 @@ use super::Active;
 use super::introspection::MAX_TOKEN;
 use crate::authority::{Answer, Failure, Lookups, ask, object};
 use crate::{
-    Authenticate, AuthenticateFuture, Fetch, Place, Presented, Principal, Rejection, Resource, Scheme, Scopes, Trust, Verdict,
-    fetch, is_scope_token,
+    Authenticate, AuthenticateFuture, Fetch, Place, Presented, Principal, Rejection, Resource, Scheme, Scopes, Trust, fetch,
+    is_scope_token,
 };
 
 const ISSUER: &str = "https://accounts.google.com";
@@ -138,12 +138,7 @@ impl Authenticate for GoogleTokens {
     }
 
     fn authenticate<'a>(&'a self, presented: Presented<'a>) -> AuthenticateFuture<'a> {
-        Box::pin(async move {
-            match self.judge(presented).await {
-                Ok(principal) => Verdict::Accepted(principal),
-                Err(rejection) => Verdict::Rejected(rejection),
-            }
-        })
+        Box::pin(async move { self.judge(presented).await.into() })
     }
 
     fn problems(&self, _: Option<&Resource>) -> Vec<String> {

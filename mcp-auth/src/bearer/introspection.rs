@@ -6,14 +6,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use serde_json::Value;
-
 use self::answer::Rules;
-use super::{Active, is_jwt};
+use super::{Active, is_jwt, says_issuer};
 use crate::authority::{Answer, Credentials, Failure, Lookups, url_problem};
-use crate::{Authenticate, AuthenticateFuture, Fetch, Place, Presented, Principal, Rejection, Resource, Unbound, Verdict, fetch};
+use crate::{Authenticate, AuthenticateFuture, Fetch, Place, Presented, Principal, Rejection, Resource, Unbound, fetch};
 
 /// The longest token that a server is asked about, in bytes.
 pub(super) const MAX_TOKEN: usize = 8 << 10;
@@ -202,16 +198,11 @@ impl Authenticate for Introspection {
     }
 
     fn owns(&self, token: &str) -> bool {
-        token.len() <= MAX_TOKEN && claimed_issuer(token).is_some_and(|issuer| self.jwts_of.iter().any(|ours| **ours == *issuer))
+        token.len() <= MAX_TOKEN && is_jwt(token) && self.jwts_of.iter().any(|issuer| says_issuer(token, issuer))
     }
 
     fn authenticate<'a>(&'a self, presented: Presented<'a>) -> AuthenticateFuture<'a> {
-        Box::pin(async move {
-            match self.judge(presented).await {
-                Ok(principal) => Verdict::Accepted(principal),
-                Err(rejection) => Verdict::Rejected(rejection),
-            }
-        })
+        Box::pin(async move { self.judge(presented).await.into() })
     }
 
     fn problems(&self, resource: Option<&Resource>) -> Vec<String> {
@@ -236,13 +227,6 @@ impl Authenticate for Introspection {
     fn issuers(&self) -> Vec<String> {
         vec![self.rules.issuer.to_string()]
     }
-}
-
-/// The `iss` of a JWT, which nobody has verified.
-fn claimed_issuer(token: &str) -> Option<String> {
-    let claims = token.split('.').nth(1).filter(|_| is_jwt(token))?;
-    let claims: Value = serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(claims).ok()?).ok()?;
-    claims.get("iss")?.as_str().map(str::to_owned)
 }
 
 /// Its credentials are secrets.

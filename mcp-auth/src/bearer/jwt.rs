@@ -20,21 +20,13 @@ use self::key_set::{ALGORITHMS, NoKey, algorithm};
 use self::keys::{Held, Keys};
 use self::policy::{ACCESS_TOKEN, ID_TOKEN, Marks, Own, Policy, media_type};
 use self::seen::{Occasion, Seen};
-use self::token::{MAX_BYTES, Token, says_issuer};
-use super::is_jwt;
+use self::token::{MAX_BYTES, Token};
+use super::{is_jwt, says_issuer};
+use crate::digest::sha256;
 use crate::fetch::metadata::{origin, urls};
-use crate::{Authenticate, AuthenticateFuture, Fetch, Place, Presented, Principal, Rejection, Resource, Verdict, fetch};
+use crate::{Authenticate, AuthenticateFuture, Fetch, Place, Presented, Principal, Rejection, Resource, fetch};
 
 const MAX_LEEWAY: Duration = Duration::from_secs(5 * 60);
-
-/// The SHA-256 of a token, by the library that verifies signatures: each request needs it, and processors have instructions for
-/// it, which the one in portable Rust does not use.
-fn fingerprint(token: &str) -> [u8; 32] {
-    let mut fingerprint = [0; 32];
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, token.as_bytes());
-    fingerprint.copy_from_slice(digest.as_ref());
-    fingerprint
-}
 
 /// Access tokens of one authorization server, as signed JWTs.
 ///
@@ -181,7 +173,7 @@ impl Jwt {
             return Err(Rejection::invalid_token("too_long"));
         }
         let on = |held: &Held| Occasion { generation: held.generation, resource: presented.resource(), now: presented.now() };
-        let digest = fingerprint(text);
+        let digest = sha256(text.as_bytes());
         if let Some(held) = self.keys.at_hand()
             && let Some(principal) = self.seen.get(&digest, on(&held))
         {
@@ -228,12 +220,7 @@ impl Authenticate for Jwt {
     }
 
     fn authenticate<'a>(&'a self, presented: Presented<'a>) -> AuthenticateFuture<'a> {
-        Box::pin(async move {
-            match self.judge(presented).await {
-                Ok(principal) => Verdict::Accepted(principal),
-                Err(rejection) => Verdict::Rejected(rejection),
-            }
-        })
+        Box::pin(async move { self.judge(presented).await.into() })
     }
 
     fn problems(&self, resource: Option<&Resource>) -> Vec<String> {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use subtle::{Choice, ConstantTimeEq};
 
-use super::hex;
+use crate::digest::hex;
 use crate::signing::{Signed, Signer, derived_key, mac};
 
 /// Django's salt of `_auth_user_hash`, whatever the user model is.

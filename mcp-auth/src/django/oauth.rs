@@ -7,9 +7,7 @@ use super::audience::covers;
 use super::database::{Database, Key};
 use super::table::{Name, UserTable};
 use super::user::checksum;
-use crate::{
-    Authenticate, AuthenticateFuture, Place, Presented, Principal, Rejection, Resource, Scheme, Scopes, Unbound, Verdict,
-};
+use crate::{Authenticate, AuthenticateFuture, Place, Presented, Principal, Rejection, Resource, Scheme, Scopes, Unbound};
 
 /// The longest list of scopes or resources that is read, in bytes.
 const MAX_LIST: usize = 64 * 1024;
@@ -203,12 +201,7 @@ impl Authenticate for DjangoOAuth {
     }
 
     fn authenticate<'a>(&'a self, presented: Presented<'a>) -> AuthenticateFuture<'a> {
-        Box::pin(async move {
-            match self.judge(presented.credential(), presented.resource(), presented.now()).await {
-                Ok(principal) => Verdict::Accepted(principal),
-                Err(rejection) => Verdict::Rejected(rejection),
-            }
-        })
+        Box::pin(async move { self.judge(presented.credential(), presented.resource(), presented.now()).await.into() })
     }
 
     fn problems(&self, resource: Option<&Resource>) -> Vec<String> {

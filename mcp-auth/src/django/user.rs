@@ -1,9 +1,9 @@
 //! The users in a site's database.
 
 use super::database::{Database, Key};
-use super::hex;
 use super::table::{UserKey, UserTable};
 use crate::Rejection;
+use crate::digest::{hex, sha256};
 
 /// The longest key that is a text, in bytes.
 const MAX_TEXT_KEY: usize = 255;
@@ -81,7 +81,7 @@ fn hyphenated(digits: &str) -> String {
 
 /// What tables of tokens have in place of a token: they may hold no token at all, and time tells nothing of a checksum.
 pub(super) fn checksum(token: &str) -> String {
-    hex(&crate::digest::sha256(token.as_bytes()))
+    hex(&sha256(token.as_bytes()))
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 use super::keys::SiteKeys;
 use super::payload::Session;
 use super::user::checksum;
-use super::{cache, csrf, hex};
+use super::{cache, csrf};
+use crate::digest::hex;
 use crate::signing::{self, Signer, derived_key, mac};
 
 /// `None` where no file is named.

@@ -12,6 +12,8 @@ use base64::engine::general_purpose::{STANDARD_PAD_INDIFFERENT, URL_SAFE_PAD_IND
 use orion::hazardous::kdf::hkdf::{Hkdf, SHA256};
 use orion::hazardous::mac::hmac::sha256::Tag as Extracted;
 
+use crate::digest::hex;
+
 const SALT: &[u8] = b"mcp-auth seal 1";
 
 /// Shorter keys would be weaker than the cipher.
@@ -83,7 +85,7 @@ impl KeyRing {
     /// How logs name the keys, in order: eight hex digits, which every text that the key seals begins with and which tell
     /// nothing of the key.
     pub fn ids(&self) -> impl Iterator<Item = String> {
-        self.keys.iter().map(|key| key.id.iter().map(|byte| format!("{byte:02x}")).collect())
+        self.keys.iter().map(|key| hex(&key.id))
     }
 
     pub(super) fn keys(&self) -> &[Key] {

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::SystemTime;
 
+use crate::digest::hex;
+
 /// What is kept of an API key: who it belongs to, what it may do, and its SHA-256. The key itself is nowhere.
 #[derive(Clone)]
 pub struct ApiKey {
@@ -62,7 +64,7 @@ impl ApiKey {
     /// none.
     #[must_use]
     pub fn sha256(&self) -> String {
-        self.digest.iter().flatten().map(|byte| format!("{byte:02x}")).collect()
+        self.digest.as_ref().map_or_else(String::new, |digest| hex(digest))
     }
 
     pub(super) fn digest(&self) -> Option<&[u8; 32]> {

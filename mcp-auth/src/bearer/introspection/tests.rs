@@ -4,10 +4,12 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use http::request::Parts;
 use http::{Request, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::{Auth, Decision, FetchError, FetchFuture, RejectionKind, Trust};

@@ -1,6 +1,5 @@
 //! A token taken apart, before anything in it is believed.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
@@ -37,19 +36,6 @@ impl<'t> Token<'t> {
             signature: BASE64_URL_SAFE_NO_PAD.decode(signature).ok()?,
         })
     }
-}
-
-/// Does the token say that this issuer made it? Nothing is verified.
-pub(super) fn says_issuer(token: &str, issuer: &str) -> bool {
-    #[derive(Deserialize)]
-    struct Claims<'a> {
-        #[serde(borrow)]
-        iss: Cow<'a, str>,
-    }
-    let mut parts = token.split('.');
-    let (Some(_), Some(claims), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else { return false };
-    let Ok(claims) = BASE64_URL_SAFE_NO_PAD.decode(claims) else { return false };
-    serde_json::from_slice::<Claims<'_>>(&claims).is_ok_and(|claims| claims.iss == issuer)
 }
 
 fn object(part: &str) -> Option<Map<String, Value>> {
@@ -155,16 +141,5 @@ mod tests {
         assert!(Token::parse(&token("[]", "{}")).is_none() && Token::parse(&token("{}", "\"x\"")).is_none());
         let deep = format!(r#"{{"x":{}{}}}"#, "[".repeat(4000), "]".repeat(4000));
         assert!(Token::parse(&token("{}", &deep)).is_none(), "it does not go as deep as the stack");
-    }
-
-    #[test]
-    fn the_issuer_is_read_without_the_rest() {
-        assert!(says_issuer(&token("{}", r#"{"x":{"iss":"b"},"iss":"https:\/\/a.example"}"#), "https://a.example"));
-        for claims in
-            ["{}", r#"{"iss":"b"}"#, r#"{"iss":["https://a.example"]}"#, "[]", "{", r#"{"iss":"b","iss":"https://a.example"}"#]
-        {
-            assert!(!says_issuer(&token("{}", claims), "https://a.example"), "{claims}");
-        }
-        assert!(!says_issuer("a.b.c.d.e", "a") && !says_issuer("opaque", "a"));
     }
 }
