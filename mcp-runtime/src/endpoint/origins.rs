@@ -1,6 +1,7 @@
 //! The names the server answers to: hosts, origins, the public URL.
 
 use http::Uri;
+use mcp_auth::Resource;
 
 use crate::error::Problem;
 
@@ -70,8 +71,9 @@ impl Origins {
     }
 
     pub(crate) fn add_public(&mut self, url: &PublicUrl) {
-        self.hosts.push(url.authority.clone());
-        self.origins.push(format!("{}://{}", url.scheme, url.authority));
+        let host = url.origin.split_once("://").map(|(_, authority)| authority.to_owned());
+        self.hosts.extend(host);
+        self.origins.push(url.origin.clone());
     }
 }
 
@@ -105,8 +107,8 @@ fn without_default_port(host: &str) -> &str {
 /// The URL of the endpoint as clients reach it.
 #[derive(Clone, Debug)]
 pub(crate) struct PublicUrl {
-    scheme: String,
-    authority: String,
+    /// Scheme, host and port.
+    origin: String,
     pub(crate) is_local: bool,
 }
 
@@ -119,16 +121,10 @@ impl PublicUrl {
                 "an `https://` URL without user, query and fragment (`http://` only for localhost)",
             )
         };
-        let uri: Uri = url.parse().map_err(|_| wrong())?;
-        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else { return Err(wrong()) };
-        let is_local = is_loopback(without_port(authority.as_str()));
-        let secure = scheme == "https" || (scheme == "http" && is_local);
-        if !secure || uri.query().is_some() || url.contains(['#', '@']) {
-            return Err(wrong());
-        }
-        let authority =
-            authority.as_str().strip_suffix(if scheme == "https" { ":443" } else { ":80" }).unwrap_or(authority.as_str());
-        Ok(Self { scheme: scheme.to_owned(), authority: authority.to_ascii_lowercase(), is_local })
+        let resource = Resource::new(url).ok_or_else(wrong)?;
+        let (scheme, authority) = resource.origin().split_once("://").ok_or_else(wrong)?;
+        let is_local = is_loopback(without_port(authority));
+        if scheme == "https" || is_local { Ok(Self { origin: resource.origin().to_owned(), is_local }) } else { Err(wrong()) }
     }
 }
 

@@ -36,9 +36,7 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// The endpoint as a router, for applications to merge.
 pub(crate) fn router<S: Clone + Send + Sync + 'static>(endpoint: &Arc<Endpoint>) -> Router<S> {
     async fn merged(State(endpoint): State<Arc<Endpoint>>, mut request: Request<axum::body::Body>) -> Response<axum::body::Body> {
-        if let Some(ConnectInfo(address)) = request.extensions().get::<ConnectInfo<SocketAddr>>().copied() {
-            tell_peer(&endpoint, &mut request, address);
-        }
+        tell_peer(&endpoint, &mut request, None);
         serve(&endpoint, request).await.map(axum::body::Body::new)
     }
     async fn described(State(endpoint): State<Arc<Endpoint>>, method: Method) -> Response<axum::body::Body> {
@@ -48,9 +46,7 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(endpoint: &Arc<Endpoint>)
         State(endpoint): State<Arc<Endpoint>>,
         mut request: Request<axum::body::Body>,
     ) -> Response<axum::body::Body> {
-        if let Some(ConnectInfo(address)) = request.extensions().get::<ConnectInfo<SocketAddr>>().copied() {
-            tell_peer(&endpoint, &mut request, address);
-        }
+        tell_peer(&endpoint, &mut request, None);
         let (head, _) = request.into_parts();
         relay::answer(&endpoint, &head).await.map(axum::body::Body::new)
     }
@@ -83,11 +79,11 @@ pub(crate) async fn serve_alone<B: HttpBody<Data = Bytes> + Send + Unpin>(
 ) -> Result<Response<ReplyBody>, Infallible> {
     let path = request.uri().path();
     if path == endpoint.path {
-        tell_peer(&endpoint, &mut request, peer);
+        tell_peer(&endpoint, &mut request, Some(peer));
         return Ok(serve(&endpoint, request).await);
     }
     if endpoint.access.relay.as_ref().is_some_and(|(relay, _)| relay == path) {
-        tell_peer(&endpoint, &mut request, peer);
+        tell_peer(&endpoint, &mut request, Some(peer));
         let (head, _) = request.into_parts();
         return Ok(relay::answer(&endpoint, &head).await);
     }
@@ -108,9 +104,12 @@ fn metadata(endpoint: &Endpoint, method: &Method) -> Response<ReplyBody> {
     answer.map_or_else(|| empty(StatusCode::NOT_FOUND), |answer| answer.map(ReplyBody::whole))
 }
 
-/// Authenticators may ask who is at the other end.
-fn tell_peer<B>(endpoint: &Endpoint, request: &mut Request<B>, address: SocketAddr) {
-    if endpoint.tells_peers_apart() {
+/// Authenticators may ask who is at the other end. Within an application, it is known where the application has it told.
+fn tell_peer<B>(endpoint: &Endpoint, request: &mut Request<B>, address: Option<SocketAddr>) {
+    let told = || request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| *address);
+    if endpoint.tells_peers_apart()
+        && let Some(address) = address.or_else(told)
+    {
         request.extensions_mut().insert(Peer(address));
     }
 }
