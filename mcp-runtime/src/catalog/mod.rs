@@ -140,6 +140,24 @@ fn sorted<T: Copy>(items: &[T], facts: fn(T) -> (&'static str, Location), twice:
     items
 }
 
+/// What every entry has. The three definitions name these fields alike, but are of three types.
+macro_rules! common {
+    ($item:ident, $definition:ident, $needs_principal:ident, $limits:ident) => {
+        Common {
+            noun: $item.noun,
+            key: $item.key,
+            name: $item.name,
+            scopes: $definition.scopes,
+            hidden: $definition.hidden,
+            requires: $definition.requires,
+            needs_principal: $needs_principal,
+            asks: $definition.asks,
+            limits: $limits,
+            location: $item.location,
+        }
+    };
+}
+
 fn tools(offered: &[Tool], around: &Surroundings, problems: &mut Vec<Problem>) -> Shelf<ToolEntry> {
     let facts = |tool: Tool| (tool.name(), tool.definition().location);
     let tools = sorted(offered, facts, |first, second| {
@@ -155,18 +173,8 @@ fn tools(offered: &[Tool], around: &Surroundings, problems: &mut Vec<Problem>) -
             Ok(input) => {
                 let output = schema::output(definition.output_schema);
                 listed.push(listing::tool_json(definition, &input.published, output.as_ref()));
-                let common = Common {
-                    noun: item.noun,
-                    key: item.key,
-                    name: item.name,
-                    scopes: definition.scopes,
-                    hidden: definition.hidden,
-                    requires: definition.requires,
-                    needs_principal,
-                    asks: definition.asks,
-                    limits: around.limits.with(definition.timeout, definition.max_result_bytes),
-                    location: item.location,
-                };
+                let limits = around.limits.with(definition.timeout, definition.max_result_bytes);
+                let common = common!(item, definition, needs_principal, limits);
                 entries.push(ToolEntry { common, definition, enforced: input.enforced, headers: input.headers });
             }
             Err(texts) => problems.extend(texts.into_iter().map(|text| item.schema(text))),
@@ -190,18 +198,8 @@ fn prompts(offered: &[Prompt], around: &Surroundings, problems: &mut Vec<Problem
             Ok(input) => {
                 let (json, arguments) = listing::prompt_json(definition, &input.published);
                 listed.push(json);
-                let common = Common {
-                    noun: item.noun,
-                    key: item.key,
-                    name: item.name,
-                    scopes: definition.scopes,
-                    hidden: definition.hidden,
-                    requires: definition.requires,
-                    needs_principal,
-                    asks: definition.asks,
-                    limits: around.limits.with(definition.timeout, None),
-                    location: item.location,
-                };
+                let limits = around.limits.with(definition.timeout, None);
+                let common = common!(item, definition, needs_principal, limits);
                 entries.push(PromptEntry { common, definition, arguments });
             }
             Err(texts) => problems.extend(texts.into_iter().map(|text| item.schema(text))),
@@ -228,18 +226,8 @@ fn resources(offered: &[Resource], around: &Surroundings, problems: &mut Vec<Pro
                 continue;
             }
         };
-        let common = Common {
-            noun: item.noun,
-            key: item.key,
-            name: item.name,
-            scopes: definition.scopes,
-            hidden: definition.hidden,
-            requires: definition.requires,
-            needs_principal,
-            asks: definition.asks,
-            limits: around.limits.with(definition.timeout, definition.max_result_bytes),
-            location: item.location,
-        };
+        let limits = around.limits.with(definition.timeout, definition.max_result_bytes);
+        let common = common!(item, definition, needs_principal, limits);
         let json = listing::resource_json(definition, template.is_fixed());
         let (entries, listed) = if template.is_fixed() { &mut fixed } else { &mut templates };
         entries.push(ResourceEntry { common, definition, template });
