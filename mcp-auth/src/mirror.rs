@@ -1,5 +1,5 @@
 //! The metadata of an authorization server, at a server that takes its tokens.
-//!
+
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
