@@ -10,7 +10,7 @@ import tempfile
 
 from processes import free_port, reachable
 
-DEBIAN = {"initdb": "postgresql", "redis-server": "redis-server", "nginx": "nginx-light"}
+DEBIAN = {"initdb": "postgresql", "redis-server": "redis-server", "nginx": "nginx-light", "chromium": "chromium"}
 
 
 class Missing(Exception):
