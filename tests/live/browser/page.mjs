@@ -46,7 +46,8 @@ async function check(what, run) {
     }
 }
 
-// The Inspector's page, by what it shows to people.
+// The Inspector's page, by what it shows to people. What moves about there, cards and the parts of a dialog, is used by keys:
+// it may have gone on when a click arrives.
 
 const entry = (name) => page.getByRole('switch', { name: `Connect or disconnect "${name}"` });
 const card = (name) =>
@@ -79,7 +80,7 @@ async function settings(name, { version = LEGACY, token, isForgotten = false }) 
         return isKept && asked.method() === 'GET' && pathname === '/api/servers';
     });
     known.catch(() => {});
-    await card(name).getByRole('button', { name: 'Settings' }).click();
+    await card(name).getByRole('button', { name: 'Settings' }).press('Enter');
     const dialog = page.getByRole('dialog', { name: 'Server Settings' });
     await dialog.getByLabel('Protocol Era').first().click();
     await page.getByRole('option', { name: version === MODERN ? /^Modern/ : /^Legacy/ }).click();
@@ -91,19 +92,18 @@ async function settings(name, { version = LEGACY, token, isForgotten = false }) 
 }
 
 async function forget(dialog) {
-    await dialog.getByRole('button', { name: 'OAuth Settings' }).click();
-    await dialog.getByRole('button', { name: 'Clear stored OAuth state' }).click();
+    await dialog.getByRole('button', { name: 'OAuth Settings' }).press('Enter');
+    await dialog.getByRole('button', { name: 'Clear stored OAuth state' }).press('Enter');
     await page.getByText('OAuth state cleared').first().waitFor();
 }
 
 async function carry(dialog, token) {
-    await dialog.getByRole('button', { name: 'Custom Headers' }).click();
-    await dialog.getByRole('button', { name: 'Add Header' }).click();
+    await dialog.getByRole('button', { name: 'Custom Headers' }).press('Enter');
+    await dialog.getByRole('button', { name: 'Add Header' }).press('Enter');
     await dialog.getByPlaceholder('Key', { exact: true }).fill('x-mcp-proxy-session-token');
     await dialog.getByPlaceholder('Value', { exact: true }).fill(token);
 }
 
-// By a key: the cards move about, and what is clicked on may not be there any more.
 const toggle = (name) => entry(name).press('Space');
 
 async function leave(name) {
