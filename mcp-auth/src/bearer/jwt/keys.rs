@@ -99,8 +99,11 @@ impl State {
 impl Keys {
     /// The keys, where there is nothing to wait for.
     pub(super) fn at_hand(&self) -> Option<Held> {
-        match self.read().step() {
+        let step = self.read().step();
+        match step {
             Step::Use(held) => Some(held),
+            // Somebody fetches newer ones, and the others go on meanwhile.
+            Step::Refresh(held) if self.flight.try_lock().is_err() => Some(held),
             _ => None,
         }
     }
@@ -200,11 +203,13 @@ async fn fetch(source: Source, known: Option<(Place, Instant)>) -> Fetched {
         Some((place, found)) => (Some(place), found.elapsed() < MOVE),
         None => (None, false),
     };
-    if fresh
-        && let Some(place) = &known
-        && let Ok(keys) = source.keys(place).await
-    {
-        return Ok((keys, place.clone()));
+    if fresh && let Some(place) = &known {
+        match source.keys(place).await {
+            Ok(keys) => return Ok((keys, place.clone())),
+            // The one place that there is was asked just now.
+            Err(failure) if source.jwks_url.is_some() => return Err(failure),
+            Err(_) => {}
+        }
     }
     // The keys may have moved; but keys that still are where they were do not need the metadata.
     let place = match (source.place().await, known) {

@@ -135,6 +135,19 @@ async fn keys_that_move_are_found_again() {
     assert_eq!(urls(routes.asked()), [RFC_8414, OIDC, OIDC_BELOW, KEYS], "keys do not need the metadata to be there");
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_one_place_of_the_keys_is_asked_once() {
+    let authority = Authority::at("https://a.example/o");
+    let routes = Routes::default().with(KEYS, &authority.jwks());
+    let auth = chain(Jwt::issuer("https://a.example/o").jwks_url(KEYS).fetching_with(routes.clone()));
+    assert_eq!(reason(&auth, &good(&authority).issue()).await, "ok");
+    routes.set(KEYS, StatusCode::BAD_GATEWAY, "");
+    routes.asked();
+    wait(15 * 60).await;
+    assert_eq!(reason(&auth, &good(&authority).issue()).await, "ok");
+    assert_eq!(urls(routes.asked()), [KEYS]);
+}
+
 #[tokio::test]
 async fn keys_for_something_else_are_no_keys() {
     let authority = Authority::at("https://a.example/o");
