@@ -3,11 +3,13 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::OnceLock;
 use std::time::SystemTime;
 
 use http::HeaderName;
 use http::request::Parts;
 
+use crate::digest::sha256;
 use crate::{Principal, Rejection, Resource};
 
 /// What [`Authenticate::authenticate`] returns.
@@ -38,7 +40,7 @@ pub trait Authenticate: Send + Sync + 'static {
     fn places(&self) -> Vec<Place>;
 
     /// Is this bearer token one of its kind, by its look alone? For [`Place::Bearer`]; nobody else is asked about such a token.
-    fn owns(&self, token: &str) -> bool {
+    fn owns(&self, token: Presented<'_>) -> bool {
         let _ = token;
         false
     }
@@ -80,10 +82,22 @@ pub enum Place {
     Anywhere,
 }
 
+/// What stands at a place of a request. Its SHA-256 is made once, and only where somebody looks by it.
+pub(crate) struct Credential<'a> {
+    text: &'a str,
+    sha256: OnceLock<[u8; 32]>,
+}
+
+impl<'a> Credential<'a> {
+    pub(crate) fn new(text: &'a str) -> Self {
+        Self { text, sha256: OnceLock::new() }
+    }
+}
+
 /// A credential as it came.
 #[derive(Clone, Copy)]
 pub struct Presented<'a> {
-    pub(crate) credential: &'a str,
+    pub(crate) credential: &'a Credential<'a>,
     pub(crate) head: &'a Parts,
     pub(crate) resource: Option<&'a Resource>,
     pub(crate) now: SystemTime,
@@ -93,7 +107,13 @@ impl<'a> Presented<'a> {
     /// The token, the header's value, or the cookie's. Empty where the authenticator looks itself.
     #[must_use]
     pub fn credential(&self) -> &'a str {
-        self.credential
+        self.credential.text
+    }
+
+    /// The SHA-256 of the credential: what it can be known by without being kept.
+    #[must_use]
+    pub fn sha256(&self) -> &'a [u8; 32] {
+        self.credential.sha256.get_or_init(|| sha256(self.credential.text.as_bytes()))
     }
 
     /// The head of the request.
@@ -179,11 +199,11 @@ where
         vec![self.place.clone()]
     }
 
-    fn owns(&self, _: &str) -> bool {
+    fn owns(&self, _: Presented<'_>) -> bool {
         true
     }
 
     fn authenticate<'a>(&'a self, presented: Presented<'a>) -> AuthenticateFuture<'a> {
-        Box::pin((self.judge)(presented.credential.to_owned()))
+        Box::pin((self.judge)(presented.credential().to_owned()))
     }
 }

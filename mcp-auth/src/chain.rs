@@ -9,7 +9,7 @@ use http::header::{AUTHORIZATION, COOKIE};
 use http::request::Parts;
 
 use crate::attempts::{Attempt, Attempts, Damper};
-use crate::authenticate::{Authenticate, Judge, Place, Presented, Verdict};
+use crate::authenticate::{Authenticate, Credential, Judge, Place, Presented, Verdict};
 use crate::bearer::{Authorization, authorization, is_jwt};
 use crate::cookie::{check, cookie};
 use crate::{Challenge, Peer, Principal, Rejection, RejectionKind, Resource, is_scope_token};
@@ -226,37 +226,48 @@ impl Auth {
     }
 
     async fn credential(&self, head: &Parts, now: SystemTime) -> Result<Option<Principal>, Rejection> {
-        let present = |credential| Presented { credential, head, resource: self.resource.as_ref(), now };
-        let mut accepted = match self.explicit(head)? {
+        let mut accepted = match self.explicit(head, now)? {
             None => None,
-            Some((link, credential)) => match self.ask(link, present(credential)).await? {
-                Some(principal) => Some(principal),
-                None => return Err(self.nobodys(head, credential)),
-            },
+            Some((link, credential)) => {
+                let presented = self.present(&credential, head, now);
+                match self.ask(link, presented).await? {
+                    Some(principal) => Some(principal),
+                    None => return Err(self.nobodys(presented)),
+                }
+            }
         };
         for link in self.links.iter().filter(|link| link.is_at(&Place::Anywhere)) {
-            let Some(principal) = self.ask(link, present("")).await? else { continue };
+            let found_by_itself = Credential::new("");
+            let presented = self.present(&found_by_itself, head, now);
+            let Some(principal) = self.ask(link, presented).await? else { continue };
             if accepted.replace(principal).is_some() {
                 return Err(Rejection::invalid_request("more than one credential"));
             }
         }
         match accepted {
             Some(principal) => Ok(Some(principal)),
-            None => self.session(head, &present).await,
+            None => self.session(head, now).await,
         }
     }
 
+    fn present<'a>(&'a self, credential: &'a Credential<'a>, head: &'a Parts, now: SystemTime) -> Presented<'a> {
+        Presented { credential, head, resource: self.resource.as_ref(), now }
+    }
+
     /// The one credential that the client sent on purpose, and whose it is.
-    fn explicit<'a>(&'a self, head: &'a Parts) -> Result<Option<(&'a Link, &'a str)>, Rejection> {
+    fn explicit<'a>(&'a self, head: &'a Parts, now: SystemTime) -> Result<Option<(&'a Link, Credential<'a>)>, Rejection> {
         let mut found = None;
-        let mut add = |link: Option<&'a Link>, credential: &'a str| match found.replace((link, credential)) {
+        let mut add = |link: Option<&'a Link>, credential: Credential<'a>| match found.replace((link, credential)) {
             None => Ok(()),
             Some(_) => Err(Rejection::invalid_request("more than one credential")),
         };
         if head.headers.contains_key(AUTHORIZATION) {
             match authorization(head)? {
-                Authorization::Bearer(token) => add(self.owner(token), token)?,
-                Authorization::Other(scheme, credential) => add(self.of_scheme(scheme), credential)?,
+                Authorization::Bearer(token) => {
+                    let token = Credential::new(token);
+                    add(self.owner(self.present(&token, head, now)), token)?;
+                }
+                Authorization::Other(scheme, credential) => add(self.of_scheme(scheme), Credential::new(credential))?,
             }
         }
         for link in &self.links {
@@ -268,20 +279,20 @@ impl Auth {
                     return Err(Rejection::invalid_request("a header with a credential is given twice"));
                 }
                 let credential = value.to_str().map_err(|_| Rejection::invalid_request("malformed credential"))?;
-                add(Some(link), credential)?;
+                add(Some(link), Credential::new(credential))?;
             }
         }
         match found {
             None => Ok(None),
             Some((Some(link), credential)) => Ok(Some((link, credential))),
             // What nobody knows is wrong, not absent.
-            Some((None, credential)) => Err(self.nobodys(head, credential)),
+            Some((None, credential)) => Err(self.nobodys(self.present(&credential, head, now))),
         }
     }
 
     /// What becomes of a credential that is this authenticator's, or of the one that it finds, where this one is empty.
     async fn ask(&self, link: &Link, presented: Presented<'_>) -> Result<Option<Principal>, Rejection> {
-        let attempt = self.attempt(presented.head, presented.credential)?;
+        let attempt = self.attempt(presented)?;
         let answer = match link.authenticator.authenticate(presented).await {
             Verdict::NotMine => Ok(None),
             Verdict::Accepted(principal) if principal.expires_at().is_some_and(|end| end <= presented.now) => {
@@ -297,31 +308,30 @@ impl Auth {
                 _ => {}
             }
         }
-        let of =
-            |rejection: Rejection| if presented.credential.is_empty() { rejection } else { rejection.of(presented.credential) };
-        answer.map_err(of)
+        let credential = presented.credential();
+        answer.map_err(|rejection| if credential.is_empty() { rejection } else { rejection.of(credential) })
     }
 
     /// What becomes of a credential that no authenticator knows.
-    fn nobodys(&self, head: &Parts, credential: &str) -> Rejection {
-        match self.attempt(head, credential) {
+    fn nobodys(&self, presented: Presented<'_>) -> Rejection {
+        match self.attempt(presented) {
             Ok(attempt) => {
                 attempt.iter().for_each(Attempt::failed);
-                Rejection::invalid_token("nobodys").of(credential)
+                Rejection::invalid_token("nobodys").of(presented.credential())
             }
             Err(too_many) => too_many,
         }
     }
 
-    fn attempt(&self, head: &Parts, credential: &str) -> Result<Option<Attempt<'_>>, Rejection> {
-        let network = || head.extensions.get::<Peer>().map(|peer| peer.network());
-        self.damper.as_ref().map(|damper| damper.begin(network(), credential)).transpose()
+    fn attempt(&self, presented: Presented<'_>) -> Result<Option<Attempt<'_>>, Rejection> {
+        let network = || presented.head.extensions.get::<Peer>().map(|peer| peer.network());
+        self.damper.as_ref().map(|damper| damper.begin(network(), presented.credential())).transpose()
     }
 
     /// Whose a bearer token is, told without asking anybody who would have to try it.
-    fn owner(&self, token: &str) -> Option<&Link> {
+    fn owner(&self, token: Presented<'_>) -> Option<&Link> {
         let owner = self.links.iter().find(|link| link.is_at(&Place::Bearer) && link.authenticator.owns(token));
-        owner.or_else(|| self.links.iter().find(|link| link.is_at(&Place::AnyBearer)).filter(|_| !is_jwt(token)))
+        owner.or_else(|| self.links.iter().find(|link| link.is_at(&Place::AnyBearer)).filter(|_| !is_jwt(token.credential())))
     }
 
     fn of_scheme(&self, scheme: &str) -> Option<&Link> {
@@ -330,17 +340,14 @@ impl Auth {
     }
 
     /// What a browser sends by itself.
-    async fn session<'a>(
-        &self,
-        head: &'a Parts,
-        present: &impl Fn(&'a str) -> Presented<'a>,
-    ) -> Result<Option<Principal>, Rejection> {
+    async fn session(&self, head: &Parts, now: SystemTime) -> Result<Option<Principal>, Rejection> {
         for link in &self.links {
             for place in &link.places {
                 let Place::Cookie(name) = place else { continue };
                 let Some(credential) = cookie(&head.headers, name)? else { continue };
                 check(head, self.resource.as_ref())?;
-                if let Some(principal) = self.ask(link, present(credential)).await? {
+                let credential = Credential::new(credential);
+                if let Some(principal) = self.ask(link, self.present(&credential, head, now)).await? {
                     return Ok(Some(principal));
                 }
             }

@@ -95,7 +95,7 @@ impl Authenticate for Refuser {
         vec![Place::Bearer]
     }
 
-    fn owns(&self, _: &str) -> bool {
+    fn owns(&self, _: Presented<'_>) -> bool {
         true
     }
 

@@ -147,14 +147,15 @@ impl ApiKeys {
         (is_id(id) && is_secret).then_some(id)
     }
 
-    fn judge(&self, found: Option<&ApiKey>, credential: &str) -> Verdict {
-        let presented = sha256(credential.as_bytes());
+    fn judge(&self, found: Option<&ApiKey>, presented: Presented<'_>) -> Verdict {
+        // Before it is known whether there is such a key.
+        let sha256 = presented.sha256();
         let Some(found) = found else { return Verdict::Rejected(Rejection::invalid_token("unknown_api_key")) };
         let Some(digest) = found.digest() else {
             let detail = format!("the hash of API key `{}` in the store is no SHA-256", found.id().escape_debug());
             return Verdict::Rejected(Rejection::unavailable("malformed_api_key_record", RETRY).detail(detail));
         };
-        if bool::from(digest.ct_eq(&presented)) {
+        if bool::from(digest.ct_eq(sha256)) {
             Verdict::Accepted(self.principal(found))
         } else {
             Verdict::Rejected(Rejection::invalid_token("wrong_api_key").detail(found.id()))
@@ -187,8 +188,8 @@ impl Authenticate for ApiKeys {
     }
 
     // By the prefix alone: a key that was mangled on its way is still a secret of ours, and for nobody else to see.
-    fn owns(&self, token: &str) -> bool {
-        token.strip_prefix(&*self.prefix).is_some_and(|rest| rest.starts_with('_'))
+    fn owns(&self, token: Presented<'_>) -> bool {
+        token.credential().strip_prefix(&*self.prefix).is_some_and(|rest| rest.starts_with('_'))
     }
 
     fn authenticate<'a>(&'a self, presented: Presented<'a>) -> AuthenticateFuture<'a> {
@@ -198,10 +199,10 @@ impl Authenticate for ApiKeys {
                 return Verdict::Rejected(Rejection::invalid_token("malformed_api_key"));
             };
             let (None, Some(store)) = (self.keys.get(id), &self.store) else {
-                return self.judge(self.keys.get(id), credential);
+                return self.judge(self.keys.get(id), presented);
             };
             match store.find(id).await {
-                Ok(found) => self.judge(found.as_ref(), credential),
+                Ok(found) => self.judge(found.as_ref(), presented),
                 Err(error) => Verdict::Rejected(Rejection::unavailable("api_key_store", RETRY).detail(error.to_string())),
             }
         })

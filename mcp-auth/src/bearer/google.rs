@@ -172,6 +172,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::authenticate::Credential;
     use crate::{FetchFuture, RejectionKind};
 
     const NOW: u64 = 1_800_000_000;
@@ -191,7 +192,7 @@ mod tests {
     async fn ask(google: &Google) -> Result<Principal, Rejection> {
         let tokens = GoogleTokens::of_clients(["web", "phone"]).fetching_with(google.clone());
         let (head, now) = (Request::new(()).into_parts().0, SystemTime::UNIX_EPOCH + Duration::from_secs(NOW));
-        tokens.judge(Presented { credential: "ya29.theirs", head: &head, resource: None, now }).await
+        tokens.judge(Presented { credential: &Credential::new("ya29.theirs"), head: &head, resource: None, now }).await
     }
 
     fn google(status: u16, answer: &Value) -> Google {

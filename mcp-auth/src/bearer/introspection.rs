@@ -197,7 +197,8 @@ impl Authenticate for Introspection {
         if self.jwts_of.is_empty() { vec![Place::AnyBearer] } else { vec![Place::Bearer, Place::AnyBearer] }
     }
 
-    fn owns(&self, token: &str) -> bool {
+    fn owns(&self, token: Presented<'_>) -> bool {
+        let token = token.credential();
         token.len() <= MAX_TOKEN && is_jwt(token) && self.jwts_of.iter().any(|issuer| says_issuer(token, issuer))
     }
 

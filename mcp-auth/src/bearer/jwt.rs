@@ -22,7 +22,6 @@ use self::policy::{ACCESS_TOKEN, ID_TOKEN, Marks, Own, Policy, media_type};
 use self::seen::{Occasion, Seen};
 use self::token::{MAX_BYTES, Token};
 use super::{is_jwt, says_issuer};
-use crate::digest::sha256;
 use crate::fetch::metadata::{origin, urls};
 use crate::{Authenticate, AuthenticateFuture, Fetch, Place, Presented, Principal, Rejection, Resource, fetch};
 
@@ -173,9 +172,9 @@ impl Jwt {
             return Err(Rejection::invalid_token("too_long"));
         }
         let on = |held: &Held| Occasion { generation: held.generation, resource: presented.resource(), now: presented.now() };
-        let digest = sha256(text.as_bytes());
+        let digest = presented.sha256();
         if let Some(held) = self.keys.at_hand()
-            && let Some(principal) = self.seen.get(&digest, on(&held))
+            && let Some(principal) = self.seen.get(digest, on(&held))
         {
             return Ok(principal);
         }
@@ -185,7 +184,7 @@ impl Jwt {
             .check_claims(&mut token, &self.source.issuer, presented.resource(), presented.now())
             .map_err(Rejection::invalid_token)?;
         let held = self.check_signature(&token).await?;
-        self.seen.put(digest, principal.clone(), on(&held));
+        self.seen.put(*digest, principal.clone(), on(&held));
         Ok(principal)
     }
 
@@ -215,8 +214,12 @@ impl Authenticate for Jwt {
     }
 
     /// A token whose `iss` is this issuer, which nobody has verified yet. One of more than 16 KiB is not read; it ends here.
-    fn owns(&self, token: &str) -> bool {
-        if token.len() > MAX_BYTES { is_jwt(token) } else { says_issuer(token, &self.source.issuer) }
+    fn owns(&self, presented: Presented<'_>) -> bool {
+        let token = presented.credential();
+        if token.len() > MAX_BYTES {
+            return is_jwt(token);
+        }
+        self.seen.has(presented.sha256()) || says_issuer(token, &self.source.issuer)
     }
 
     fn authenticate<'a>(&'a self, presented: Presented<'a>) -> AuthenticateFuture<'a> {

@@ -49,8 +49,8 @@ impl Authenticate for StaticTokens {
         vec![Place::Bearer]
     }
 
-    fn owns(&self, token: &str) -> bool {
-        self.find(token).is_some()
+    fn owns(&self, token: Presented<'_>) -> bool {
+        self.find(token.credential()).is_some()
     }
 
     fn authenticate<'a>(&'a self, presented: Presented<'a>) -> AuthenticateFuture<'a> {

@@ -24,8 +24,8 @@ impl Authenticate for Scripted {
         vec![self.place.clone()]
     }
 
-    fn owns(&self, token: &str) -> bool {
-        token.starts_with(self.prefix)
+    fn owns(&self, token: Presented<'_>) -> bool {
+        token.credential().starts_with(self.prefix)
     }
 
     fn authenticate<'a>(&'a self, presented: Presented<'a>) -> AuthenticateFuture<'a> {

@@ -12,6 +12,7 @@ use http::{Request, Response};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::authenticate::Credential;
 use crate::{Auth, Decision, FetchError, FetchFuture, RejectionKind, Trust};
 
 const URL: &str = "https://www.example.com/o/introspect/";
@@ -84,7 +85,7 @@ fn head() -> Parts {
 async fn judge_at(introspection: &Introspection, token: &str, now: u64) -> Result<Principal, Rejection> {
     let (head, resource) = (head(), Resource::new(RESOURCE).expect("a URL"));
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(now);
-    introspection.judge(Presented { credential: token, head: &head, resource: Some(&resource), now }).await
+    introspection.judge(Presented { credential: &Credential::new(token), head: &head, resource: Some(&resource), now }).await
 }
 
 async fn judge(introspection: &Introspection, token: &str) -> Result<Principal, Rejection> {
@@ -175,7 +176,8 @@ async fn tokens_must_be_for_us() {
     }
     let without_url = introspection(&Script::new([json_reply(&good(json!({})))]));
     let head = head();
-    let presented = Presented { credential: "theirs", head: &head, resource: None, now: SystemTime::UNIX_EPOCH };
+    let token = Credential::new("theirs");
+    let presented = Presented { credential: &token, head: &head, resource: None, now: SystemTime::UNIX_EPOCH };
     assert_eq!(without_url.judge(presented).await.expect_err("nobody's").reason(), "foreign_audience");
 }
 
@@ -324,7 +326,8 @@ async fn answers_are_kept_but_each_resource_judges_for_itself() {
     judge_at(&introspection, "theirs", NOW + 29).await.expect("active");
     let (head, other) = (head(), Resource::new("https://other.example/mcp").expect("a URL"));
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(NOW);
-    let presented = Presented { credential: "theirs", head: &head, resource: Some(&other), now };
+    let token = Credential::new("theirs");
+    let presented = Presented { credential: &token, head: &head, resource: Some(&other), now };
     assert_eq!(introspection.judge(presented).await.expect_err("for another").reason(), "foreign_audience");
     assert_eq!(script.requests().len(), 1);
 }

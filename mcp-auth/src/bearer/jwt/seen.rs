@@ -56,6 +56,11 @@ impl Default for Seen {
 }
 
 impl Seen {
+    /// Was this token checked, whatever became of it since? If so, its issuer is the one whose tokens are kept here.
+    pub(super) fn has(&self, digest: &[u8; 32]) -> bool {
+        self.lock().tokens.get(digest).is_some()
+    }
+
     pub(super) fn get(&self, digest: &[u8; 32], on: Occasion<'_>) -> Option<Principal> {
         let mut checked = self.checked(on.generation)?;
         checked.tokens.used(digest).filter(|token| token.counts(on)).map(|token| token.principal.clone())
@@ -69,11 +74,15 @@ impl Seen {
 
     /// What was checked with these keys: with the first look by newer ones, nothing. `None` for older ones.
     fn checked(&self, generation: u64) -> Option<MutexGuard<'_, Checked>> {
-        let mut checked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut checked = self.lock();
         if checked.generation < generation {
             *checked = Checked::with_keys(generation);
         }
         (checked.generation == generation).then_some(checked)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Checked> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
