@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::ask::{Asking, Polling, Round, Way};
 use super::outbox::Outbox;
+use super::request::RequestHead;
 use super::{LogLevel, LogMessage};
 use crate::notify::Notifier;
 use crate::protocol::Era;
@@ -135,8 +136,7 @@ pub(crate) struct CallState {
     pub(crate) tool: &'static str,
     pub(crate) states: Arc<States>,
     pub(crate) principal: Option<Principal>,
-    pub(crate) headers: HeaderMap,
-    pub(crate) extensions: Extensions,
+    pub(crate) request: RequestHead,
     pub(crate) meta: RequestMeta,
     pub(crate) era: Era,
     /// Of a function that may ask.
@@ -177,8 +177,7 @@ impl Context {
             tool: "detached",
             states: Arc::default(),
             principal: None,
-            headers: HeaderMap::new(),
-            extensions: Extensions::new(),
+            request: RequestHead::default(),
             meta: RequestMeta::default(),
             era: Era::V2026_07_28,
             asking: None,
@@ -206,13 +205,18 @@ impl Context {
     /// `authorization` and `cookie` are not among them: what they proved is in [`Self::principal`].
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
-        &self.0.facts.headers
+        self.0.facts.request.shown()
+    }
+
+    /// The request as it came, with its credential.
+    pub(crate) fn request(&self) -> &RequestHead {
+        &self.0.facts.request
     }
 
     /// What middlewares of the host application attached to the request.
     #[must_use]
     pub fn extensions(&self) -> &Extensions {
-        &self.0.facts.extensions
+        &self.0.facts.request.extensions
     }
 
     /// A state the server was given, by type.

@@ -5,26 +5,23 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
 use http::{HeaderMap, StatusCode};
-use mcp_auth::{Auth, Challenge, ChallengeError, Principal};
+use mcp_auth::{Challenge, ChallengeError, Principal};
 use serde_json::{Map, Value};
 
 use super::call::{Call, MayAsk, Reading, Subject, Tasking};
 use super::rounds::Binding;
 use super::strings::strings;
 use super::watch::Watch;
-use super::{Access, Carrier, Endpoint, Head, Opening, Reply, Terms, busy, ok};
+use super::{Carrier, Endpoint, Head, Opening, Reply, Terms, busy, ok};
 use crate::call::{
-    Asking, CallState, Capability, CompletionRequest, Context, Limits, RawArguments, RawStrings, ReadTarget, RequestMeta, Round,
-    Running, ToolResult, Way, Work,
+    Asking, CallState, Capability, CompletionRequest, Context, Limits, RawArguments, RawStrings, ReadTarget, RequestHead,
+    RequestMeta, Round, Running, ToolResult, Way, Work,
 };
 use crate::catalog::{Common, Found, NoSuchArgument, TaskMode, ToolEntry};
-use crate::protocol::{
-    Code, Completed, Completing, Era, Filter, Refusal, Retry, SESSION_ID, Target, check_parameters, printable,
-};
+use crate::protocol::{Code, Completed, Completing, Era, Filter, Refusal, Retry, Target, check_parameters, printable};
 
 /// What runs and how it may.
 struct Plan {
@@ -409,12 +406,7 @@ impl Endpoint {
         let asking =
             way.map(|way| Box::new(Asking::new(way, plan.round.map(|round| *round).unwrap_or_default(), self.rounds.limit)));
         let (headers, over_http) = match head.carrier {
-            Carrier::Http(mut headers) => {
-                if terms.session.is_some() {
-                    headers.remove(&SESSION_ID);
-                }
-                (self.access.without_credentials(headers), true)
-            }
+            Carrier::Http(headers) => (headers, true),
             Carrier::Pipe(_) => (HeaderMap::new(), false),
         };
         meta.log_level = meta.log_level.filter(|_| self.offer.logging);
@@ -422,8 +414,13 @@ impl Endpoint {
             tool: plan.name,
             states: Arc::clone(&self.states),
             principal: head.principal,
-            headers,
-            extensions: head.extensions,
+            request: RequestHead {
+                uri: head.uri,
+                headers,
+                extensions: head.extensions,
+                hidden: Arc::clone(&self.access.hidden),
+                shown: OnceLock::new(),
+            },
             meta,
             era: terms.era,
             asking,
@@ -450,6 +447,7 @@ impl Endpoint {
             asking: asks,
             head_sent: false,
             registration,
+            watch: None,
             session: terms.session.filter(|_| over_http).map(|session| session.key),
             outlives_client: over_http && terms.era.is_legacy(),
         }))
@@ -463,15 +461,4 @@ fn stopping() -> Refusal {
 fn unknown(noun: &str, name: &str, meant: Option<&str>) -> Refusal {
     let meant = meant.map(|name| format!("; did you mean {name}?")).unwrap_or_default();
     Refusal::params(format!("No {noun} named {}{meant}", printable(name)))
-}
-
-impl Access {
-    /// What proved the caller's identity is not for handlers: a token passed on is a token leaked.
-    fn without_credentials(&self, mut headers: HeaderMap) -> HeaderMap {
-        let own = self.auth.iter().flat_map(Auth::headers);
-        for name in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION].iter().chain(own) {
-            headers.remove(name);
-        }
-        headers
-    }
 }

@@ -1,6 +1,6 @@
 //! A call at work, and what becomes of it when its client cancels or goes away.
 
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::in_flight::Registration;
 use super::rounds::Binding;
+use super::watch::Watch;
 use super::{Endpoint, Head};
 use crate::call::{Asked, Ended, Event, Failure, Report, Running};
 use crate::catalog::Cache;
@@ -33,6 +34,8 @@ pub(crate) struct Call {
     pub(super) head_sent: bool,
     /// Where its client may cancel it by a message.
     pub(super) registration: Option<Registration>,
+    /// What its credential allows, from when its client waits for more than a moment.
+    pub(super) watch: Option<Box<Watch>>,
     /// The legacy session that it is a part of.
     pub(super) session: Option<SessionKey>,
     /// Does it go on when nobody waits for its answer?
@@ -109,36 +112,49 @@ impl Call {
     /// The next thing to tell the client. After an answer or a cancellation, never again.
     pub(crate) async fn next(&mut self) -> Said {
         loop {
-            let Some(running) = &mut self.running else { return std::future::pending().await };
+            let Some(running) = &mut self.running else { return pending().await };
             if self.asking.as_ref().is_some_and(|asking| asking.task.as_ref().is_some_and(|task| task.at_once)) {
                 return self.go_on_as_task().await;
             }
-            let ended = match unless_cancelled(running, self.registration.as_ref()).await {
-                Some(Event::Done(ended)) => ended,
-                Some(Event::Report(Report::Log(message))) => {
+            let event = match unless_cut_short(running, self.registration.as_ref(), self.watch.as_deref()).await {
+                Ok(event) => event,
+                Err(Cut::Cancelled) => {
+                    self.end();
+                    return Said::Cancelled;
+                }
+                Err(Cut::CredentialEnded) => return self.credential_ended(),
+            };
+            let ended = match event {
+                Event::Done(ended) => ended,
+                Event::Report(Report::Log(message)) => {
                     return Said::Report(protocol::log_message(running.context().tool_name(), &message));
                 }
-                Some(Event::Report(Report::Progress(progress))) => match running.context().progress_token() {
+                Event::Report(Report::Progress(progress)) => match running.context().progress_token() {
                     Some(token) => return Said::Report(protocol::progress(token, &progress)),
                     // Only what a client gave a token for is reported.
                     None => continue,
                 },
-                Some(Event::Question(asked)) => return self.ask(&asked),
-                Some(Event::Round(asked)) => return self.round(&asked),
-                Some(Event::Task) => return self.go_on_as_task().await,
-                Some(Event::CloseStream(retry)) => return Said::CloseStream(retry),
-                None => {
-                    self.end();
-                    return Said::Cancelled;
-                }
+                Event::Question(asked) => return self.ask(&asked),
+                Event::Round(asked) => return self.round(&asked),
+                Event::Task => return self.go_on_as_task().await,
+                Event::CloseStream(retry) => return Said::CloseStream(retry),
             };
             return self.answer(ended);
         }
     }
 
-    /// The head of its answer is sent: from now on its status is what it is.
+    /// The head of its answer is sent: from now on its status is what it is, and it ends with its credential.
     pub(crate) fn head_is_sent(&mut self) {
         self.head_sent = true;
+        self.watch_credential();
+    }
+
+    fn watch_credential(&mut self) {
+        if let (None, Some(running)) = (&self.watch, &self.running)
+            && running.context().principal().is_some()
+        {
+            self.watch = Some(Box::new(Watch::over_call(&self.endpoint, running.context())));
+        }
     }
 
     /// It does not become a task.
@@ -177,7 +193,17 @@ impl Call {
     fn end(&mut self) {
         self.running = None;
         self.registration = None;
+        self.watch = None;
         self.asking = None;
+    }
+
+    fn credential_ended(&mut self) -> Said {
+        tracing::info!(target: "mcp_runtime::tool", tool = self.name(), "call cancelled: the credential of its caller has ended");
+        self.end();
+        let message = "The credential that this call came with has ended. Call again with a new one.";
+        let refusal = Refusal::new(StatusCode::UNAUTHORIZED, Code::InvalidRequest, message);
+        let refusal = refusal.in_era(self.era).with_id(Some(&self.id));
+        Said::Answer { status: refusal.status, body: refusal.to_json() }
     }
 
     fn answer(&mut self, ended: Ended) -> Said {
@@ -285,20 +311,47 @@ impl Call {
     }
 }
 
-/// The call's next event, or `None` if its client cancels it first.
-async fn unless_cancelled(running: &mut Running, registration: Option<&Registration>) -> Option<Event> {
-    let Some(registration) = registration else { return Some(running.next().await) };
-    let mut cancelled = pin!(registration.cancelled.cancelled());
+/// What ends a call before its function does.
+enum Cut {
+    Cancelled,
+    CredentialEnded,
+}
+
+/// The call's next event, if nothing ends it first.
+async fn unless_cut_short(
+    running: &mut Running,
+    registration: Option<&Registration>,
+    watch: Option<&Watch>,
+) -> Result<Event, Cut> {
+    if registration.is_none() && watch.is_none() {
+        return Ok(running.next().await);
+    }
+    let mut cancelled = pin!(async {
+        match registration {
+            Some(registration) => registration.cancelled.cancelled().await,
+            None => pending().await,
+        }
+    });
+    let mut ended = pin!(async {
+        match watch {
+            Some(watch) => watch.ended().await,
+            None => pending().await,
+        }
+    });
     poll_fn(|cx| {
         // A client that cancelled does not want the answer, even if it is there.
-        if registration.cancelled.is_cancelled() {
-            return Poll::Ready(None);
+        if registration.is_some_and(|registration| registration.cancelled.is_cancelled()) {
+            return Poll::Ready(Err(Cut::Cancelled));
         }
-        match running.poll_next(cx) {
-            Poll::Ready(event) => Poll::Ready(Some(event)),
-            // To be woken costs, and most calls end without ever waiting.
-            Poll::Pending => cancelled.as_mut().poll(cx).map(|()| None),
+        // Before the function, which may have something to say without end.
+        if watch.is_some() && ended.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Err(Cut::CredentialEnded));
         }
+        if let Poll::Ready(event) = running.poll_next(cx) {
+            return Poll::Ready(Ok(event));
+        }
+        // To be woken costs, and most calls end without ever waiting.
+        cancelled.as_mut().poll(cx).map(|()| Err(Cut::Cancelled))
     })
     .await
 }
@@ -308,6 +361,7 @@ impl Drop for Call {
         if !self.outlives_client {
             return;
         }
+        self.watch_credential();
         let Some(running) = self.running.take() else { return };
         let tool = running.context().tool_name();
         let rest = Self {
@@ -319,6 +373,7 @@ impl Drop for Call {
             asking: self.asking.take(),
             head_sent: true,
             registration: self.registration.take(),
+            watch: self.watch.take(),
             session: self.session,
             outlives_client: false,
         };

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use http::{Extensions, HeaderMap};
+use http::{Extensions, HeaderMap, Uri};
 use mcp_auth::Principal;
 use tokio_util::sync::CancellationToken;
 
@@ -17,6 +17,7 @@ use crate::protocol::legacy::Client;
 #[derive(Clone, Debug)]
 pub(crate) struct Head {
     pub(crate) carrier: Carrier,
+    pub(crate) uri: Uri,
     pub(crate) extensions: Extensions,
     pub(crate) principal: Option<Principal>,
     /// Does the client take events, so that it can be asked and told while a call runs?

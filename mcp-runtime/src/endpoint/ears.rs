@@ -314,7 +314,7 @@ impl Endpoint {
         };
         let open = Arc::new(OpenStream::default());
         let of_session = Instant::now().checked_add(session.left());
-        let watch = Arc::new(Watch::over(self, head.clone(), principal, of_session));
+        let watch = Arc::new(Watch::over(self, || head.clone(), principal, of_session));
         let listening = if missed.as_ref().is_none_or(EventId::is_of_listener) {
             Some(Listening {
                 listener: self.ear(&session, principal, Some(&open))?,

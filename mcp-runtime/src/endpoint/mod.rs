@@ -22,7 +22,7 @@ mod watch;
 
 use std::sync::Arc;
 
-use http::StatusCode;
+use http::{HeaderName, StatusCode};
 #[cfg(feature = "fetch")]
 use mcp_auth::MetadataMirror;
 use mcp_auth::{Auth, Challenge, RelaySessions};
@@ -101,6 +101,8 @@ pub(crate) struct Access {
     /// Where it says who issues tokens for it, if anybody does.
     pub(crate) metadata: Option<String>,
     pub(crate) allow_anonymous: bool,
+    /// The headers that are not for handlers: they prove who the caller is, or which session.
+    pub(crate) hidden: Arc<[HeaderName]>,
     pub(crate) permits: Permits,
     /// Where relay sessions are obtained.
     pub(crate) relay: Option<(String, RelaySessions)>,

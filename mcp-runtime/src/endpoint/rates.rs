@@ -150,7 +150,7 @@ impl Endpoint {
 mod tests {
     use std::net::IpAddr;
 
-    use http::Extensions;
+    use http::{Extensions, Uri};
     use mcp_auth::Principal;
 
     use super::*;
@@ -166,7 +166,7 @@ mod tests {
             let peer: IpAddr = peer.parse().expect("an address");
             extensions.insert(Peer((peer, 1).into()));
         }
-        Head { carrier: Carrier::Pipe(Pipe::default().into()), extensions, principal, streams: true }
+        Head { carrier: Carrier::Pipe(Pipe::default().into()), uri: Uri::default(), extensions, principal, streams: true }
     }
 
     fn known(subject: &str) -> Head {

@@ -1,16 +1,17 @@
-//! For how long a stream may stay open, and a task go on: until the credential ends, or is found to hold no longer.
+//! For how long a stream may stay open, and a call or task go on: until the credential ends, or is found to hold no longer.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use http::request::Parts;
-use http::{Extensions, HeaderMap, Method, Request};
+use http::{Extensions, HeaderMap, Method, Request, Uri};
 use mcp_auth::{Decision, Principal, Rejection, RejectionKind};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{Carrier, Endpoint, Head, sleep_until};
+use crate::call::Context;
 
 /// How often the credential of an open stream or a task is judged anew. What was revoked is noticed within this time, and that for which
 /// authenticators remember their answers.
@@ -42,21 +43,34 @@ impl Watch {
     pub(super) fn over_head(endpoint: &Arc<Endpoint>, head: &Head) -> Self {
         match &head.carrier {
             Carrier::Http(headers) => {
-                Self::over(endpoint, head_of(headers.clone(), head.extensions.clone()), head.principal.as_ref(), None)
+                let parts = || post(head.uri.clone(), headers.clone(), head.extensions.clone());
+                Self::over(endpoint, parts, head.principal.as_ref(), None)
             }
             Carrier::Pipe(_) => Self::of(head.principal.as_ref()),
         }
     }
 
+    /// Over the credential that a call came with.
+    pub(super) fn over_call(endpoint: &Arc<Endpoint>, call: &Context) -> Self {
+        let request = call.request();
+        let parts = || post(request.uri.clone(), request.headers.clone(), request.extensions.clone());
+        Self::over(endpoint, parts, call.principal(), None)
+    }
+
     /// Over the credential that this request came with, and no longer than until then.
-    pub(super) fn over(endpoint: &Arc<Endpoint>, head: Parts, principal: Option<&Principal>, until: Option<Instant>) -> Self {
+    pub(super) fn over(
+        endpoint: &Arc<Endpoint>,
+        head: impl FnOnce() -> Parts,
+        principal: Option<&Principal>,
+        until: Option<Instant>,
+    ) -> Self {
         let ends_at = principal.and_then(end_of);
         let until = [ends_at.and_then(on_the_clock_of_timers), until].into_iter().flatten().min();
         let revoked = CancellationToken::new();
         // What counts once would be found used; how long it lasts otherwise, its authenticator says.
         let again = principal.filter(|principal| endpoint.access.judges && principal.lasting().is_none());
         let worker = again.cloned().map(|principal| {
-            let (endpoint, revoked) = (Arc::clone(endpoint), revoked.clone());
+            let (endpoint, revoked, head) = (Arc::clone(endpoint), revoked.clone(), head());
             AbortOnDropHandle::new(tokio::spawn(async move {
                 judge_again(&endpoint, &head, &principal).await;
                 revoked.cancel();
@@ -104,9 +118,10 @@ fn is_silence(rejection: &Rejection) -> bool {
 }
 
 /// The head of a POST, as far as authenticators look at it.
-fn head_of(headers: HeaderMap, extensions: Extensions) -> Parts {
+fn post(uri: Uri, headers: HeaderMap, extensions: Extensions) -> Parts {
     let (mut head, ()) = Request::new(()).into_parts();
     head.method = Method::POST;
+    head.uri = uri;
     head.headers = headers;
     head.extensions = extensions;
     head

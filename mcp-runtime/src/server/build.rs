@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
+use http::HeaderName;
+use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
 use mcp_auth::Auth;
 use serde_json::{Map, Value, json};
 
@@ -14,7 +16,7 @@ use crate::endpoint::{Access, Endpoint, Origins, Parts, PublicUrl, Rounds, Sessi
 use crate::error::{Error, Problem, Result};
 use crate::extension::Extensions;
 use crate::notify::Notifier;
-use crate::protocol::{CacheHint, Era, Implementation, Offer, Renderer, key};
+use crate::protocol::{CacheHint, Era, Implementation, Offer, Renderer, SESSION_ID, key};
 use crate::streams::{MemoryEvents, Streams};
 use crate::tasks::MemoryTasks;
 use crate::transport;
@@ -109,6 +111,7 @@ impl Server {
             metadata,
             allow_anonymous: auth.is_none() || self.allow_anonymous,
             judges: auth.is_some() && !matches!(reach, Reach::InProcess | Reach::Pipe),
+            hidden: hidden(auth.as_ref()),
             auth,
             permits: self.permits.clone(),
             relay: self.relay.clone(),
@@ -401,6 +404,12 @@ fn check_path(path: &str) -> Result<(), Problem> {
             "a path that begins with `/`, of letters, digits and `-._~/`, without a `/` at its end",
         ))
     }
+}
+
+/// The headers that handlers do not see: what proves who the caller is, and which session it is.
+fn hidden(auth: Option<&Auth>) -> Arc<[HeaderName]> {
+    let own = auth.into_iter().flat_map(Auth::headers).cloned();
+    [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, SESSION_ID.clone()].into_iter().chain(own).collect()
 }
 
 #[cfg(test)]

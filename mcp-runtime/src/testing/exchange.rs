@@ -1,6 +1,6 @@
 //! How a request becomes a message, and what is done about all that comes back.
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use serde_json::{Map, Value, json};
 
 use super::mirror::header_text;
@@ -93,7 +93,13 @@ impl Client {
 
     pub(super) fn head(&self, headers: HeaderMap) -> Head {
         let carrier = Carrier::Http(headers);
-        Head { carrier, extensions: self.extensions.clone(), principal: self.principal.clone(), streams: true }
+        Head {
+            carrier,
+            uri: Uri::default(),
+            extensions: self.extensions.clone(),
+            principal: self.principal.clone(),
+            streams: true,
+        }
     }
 
     /// Sends these bytes, as they are, with these headers: for what a well-behaved client never sends.

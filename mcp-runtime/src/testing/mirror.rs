@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::Extensions;
+use http::{Extensions, Uri};
 use serde_json::{Value, json};
 
 use super::exchange::parse;
@@ -30,7 +30,13 @@ impl Client {
             cursor["_meta"] = meta;
             let list = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": cursor });
             let carrier = Carrier::Pipe(Arc::new(Pipe::default()));
-            let head = Head { carrier, extensions: Extensions::new(), principal: self.principal.clone(), streams: true };
+            let head = Head {
+                carrier,
+                uri: Uri::default(),
+                extensions: Extensions::new(),
+                principal: self.principal.clone(),
+                streams: true,
+            };
             let Reply::Json { body, .. } = self.endpoint.answer(head, list.to_string().as_bytes()) else { break };
             let mut page = parse(&body)["result"].take();
             if let Some(listed) = page["tools"].as_array_mut() {

@@ -149,7 +149,13 @@ async fn answer<B: HttpBody<Data = Bytes> + Send + Unpin>(
     }
     let body = read(endpoint, body).await?;
     check_digest(endpoint, principal.as_ref(), &body)?;
-    let head = Head { carrier: Carrier::Http(parts.headers), extensions: parts.extensions, principal, streams: accepted.events };
+    let head = Head {
+        carrier: Carrier::Http(parts.headers),
+        uri: parts.uri,
+        extensions: parts.extensions,
+        principal,
+        streams: accepted.events,
+    };
     let reply = endpoint.answer(head, &body);
     drop(body);
     Ok(match reply {

@@ -12,7 +12,7 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Extensions;
+use http::{Extensions, Uri};
 use mcp_auth::Principal;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -124,7 +124,13 @@ impl Conversation {
             }
         };
         let carrier = Carrier::Pipe(Arc::clone(&self.pipe));
-        let head = Head { carrier, extensions: Extensions::new(), principal: self.principal.clone(), streams: true };
+        let head = Head {
+            carrier,
+            uri: Uri::default(),
+            extensions: Extensions::new(),
+            principal: self.principal.clone(),
+            streams: true,
+        };
         match self.endpoint.answer(head, &text) {
             Reply::Accepted => {}
             Reply::Json { body, .. }
