@@ -190,6 +190,12 @@ impl Auth {
         })
     }
 
+    /// Do sessions count on requests of this origin's pages? Then browsers must be told so.
+    #[must_use]
+    pub fn takes_cookies_of(&self, origin: &str) -> bool {
+        self.cookies().next().is_some() && self.resource.as_ref().is_some_and(|resource| resource.allows_origin(origin))
+    }
+
     /// The cookies that carry sessions.
     pub(crate) fn cookies(&self) -> impl Iterator<Item = &str> {
         self.links.iter().flat_map(|link| &link.places).filter_map(|place| match place {

@@ -16,6 +16,12 @@ fn write() -> &'static str {
     "written"
 }
 
+/// Not for everybody.
+#[tool(scopes("secrets"), hidden)]
+fn secret() -> &'static str {
+    "told"
+}
+
 /// Takes tokens of one authorization server: the name of who shows them.
 struct Issued;
 
@@ -41,7 +47,7 @@ impl Authenticate for Issued {
 
 fn server() -> Server {
     Server::new("notes", "0")
-        .only([write::tool()])
+        .only([write::tool(), secret::tool()])
         .path("/notes/mcp")
         .public_url("https://mcp.example.com/notes/mcp")
         .auth(Auth::chain().with(Issued).scopes(["mcp"]))
@@ -96,10 +102,19 @@ async fn challenges_name_the_document_and_all_scopes() {
 #[tokio::test]
 async fn who_lacks_what_all_need_gets_nowhere() {
     let router = router(server().auth(Auth::chain().with(Issued).scopes(["mcp", "beta"])));
-    for call in [call(), HttpCall::list().uri("/notes/mcp").header("host", "mcp.example.com")] {
-        let lacks = send(&router, call.token("ada").request()).await;
+    let at = |call: HttpCall| call.uri("/notes/mcp").header("host", "mcp.example.com").token("ada");
+    for (call, scopes) in [
+        // And is asked for what the tool needs as well, but not by the name of something hidden, or of nothing.
+        (call().token("ada"), "mcp beta notes:write"),
+        (at(HttpCall::tool("secret", json!({}))), "mcp beta"),
+        (at(HttpCall::tool("nothing", json!({}))), "mcp beta"),
+        (at(HttpCall::list()), "mcp beta"),
+        (at(HttpCall::list().body("no JSON")), "mcp beta"),
+    ] {
+        let lacks = send(&router, call.request()).await;
         assert_eq!((lacks.status, lacks.json()["error"].as_str()), (403, Some("insufficient_scope")));
-        assert!(lacks.header("www-authenticate").is_some_and(|text| text.contains(r#"scope="mcp beta""#)));
+        let challenge = lacks.header("www-authenticate").unwrap_or_default();
+        assert!(challenge.contains(&format!(r#"scope="{scopes}","#)), "{challenge}");
     }
 }
 

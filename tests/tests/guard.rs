@@ -15,6 +15,7 @@ use bytes::Bytes;
 use http::Method;
 use http_body::{Frame, SizeHint};
 use http_call::{Answer, HttpCall, router, send};
+use mcp_runtime::auth::{Place, Verdict};
 use mcp_runtime::prelude::*;
 use serde_json::json;
 use tokio::time::{Instant, Sleep};
@@ -219,12 +220,31 @@ async fn a_preflight_needs_no_token_and_allows_the_headers_of_the_protocol() {
     for (name, value) in [
         ("access-control-allow-origin", Some("http://localhost:6274")),
         ("access-control-allow-methods", Some("POST, GET, DELETE")),
-        ("access-control-allow-headers", Some("*, authorization")),
+        ("access-control-allow-headers", Some("authorization,content-type,mcp-method,mcp-param-depot")),
         ("access-control-max-age", Some("600")),
         ("access-control-allow-credentials", None),
         ("vary", Some("origin")),
     ] {
         assert_eq!(answer.header(name), value, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn browsers_send_cookies_from_the_origins_that_are_listed() {
+    let people = Auth::chain()
+        .with_fn(Place::Cookie("sid".into()), |cookie| std::future::ready(Verdict::Accepted(Principal::user(cookie))));
+    let listed = |server: Server| router(server.public_url("http://127.0.0.1/mcp").allow_origin("https://www.acme.test"));
+    let (with_cookies, without) = (listed(without_protection().auth(people)), listed(with_token()));
+    for (origin, allowed) in
+        [("https://www.acme.test", Some("true")), ("http://127.0.0.1", Some("true")), ("http://localhost:6274", None)]
+    {
+        let asked = preflight(origin).send(&with_cookies).await;
+        assert_eq!((asked.status, asked.header("access-control-allow-credentials")), (204, allowed), "{origin}");
+        let answer = call().header("origin", origin).header("cookie", "sid=cora").send(&with_cookies).await;
+        assert_eq!(answer.header("access-control-allow-credentials"), allowed, "{origin}");
+        assert_eq!(answer.status, if allowed.is_some() { 200 } else { 403 }, "{origin}");
+        let asked = preflight(origin).send(&without).await;
+        assert_eq!((asked.status, asked.header("access-control-allow-credentials")), (204, None), "no session is read");
     }
 }
 
@@ -251,11 +271,15 @@ async fn a_page_may_read_why_it_was_turned_away() {
 
 #[tokio::test]
 async fn every_method_but_post_is_405_and_says_so() {
-    for (server, token) in [(router(server()), false), (router(with_token()), true)] {
+    for server in [router(server()), router(with_token())] {
         for method in METHODS.into_iter().filter(|method| *method != Method::POST) {
-            let answer = call().http_method(method.clone()).send(&server).await;
-            assert_eq!((answer.status, answer.header("allow")), (405, Some("POST")), "{method}, token: {token}");
+            let answer = call().token(TOKEN).http_method(method.clone()).send(&server).await;
+            assert_eq!((answer.status, answer.header("allow")), (405, Some("POST")), "{method}");
         }
+    }
+    for method in [Method::GET, Method::DELETE] {
+        let stranger = call().http_method(method).send(&router(with_token())).await;
+        assert_eq!(stranger.status, 401, "who it is comes first");
     }
     let answer = preflight("http://localhost").without_header("origin").send(&router(server())).await;
     assert_eq!((answer.status, answer.header("allow")), (405, Some("POST, DELETE")), "OPTIONS that no page sent");
@@ -445,7 +469,7 @@ async fn of_two_faults_the_first_step_is_answered() {
     let protected = router(with_token().max_body_bytes(600));
     let steps: [(u16, Spoil); 7] = [
         (403, |call| call.header("origin", "https://evil.example")),
-        (405, |call| call.http_method(Method::DELETE)),
+        (405, |call| call.http_method(Method::PUT)),
         (401, |call| call.without_header("authorization")),
         (415, |call| call.header("content-type", "text/plain")),
         (406, |call| call.header("accept", "text/html")),

@@ -599,7 +599,7 @@ async fn what_a_caller_may_not_do_alone_is_not_done_in_a_batch() {
     let tokens = StaticTokens::new().token("0123456789abcdef0123", Principal::user("ada"));
     let router = router(scoped.auth(Auth::chain().with(tokens)).allow_anonymous());
     for (token, message) in
-        [(None, "guarded needs a signed-in caller"), (Some("0123456789abcdef0123"), "guarded needs the scopes admin")]
+        [(None, "guarded needs a signed-in caller"), (Some("0123456789abcdef0123"), "guarded needs the scope admin")]
     {
         let as_caller = |call: HttpCall| token.map_or(call.clone(), |token| call.token(token));
         let session = open(&router, as_caller(HttpCall::initialize(Era::V2025_03_26))).await;

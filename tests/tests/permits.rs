@@ -9,6 +9,7 @@ use mcp_runtime::testing::Era;
 use serde_json::{Value, json};
 
 const SMALL: &str = "small-0123456789abcdef";
+const NONE: &str = "none-0123456789abcdef";
 const LARGE: &str = "large-0123456789abcdef";
 
 /// Refund some money.
@@ -41,6 +42,7 @@ fn large(asked: &Requested<'_>) -> Option<&'static str> {
 
 fn server() -> axum::Router {
     let tokens = StaticTokens::new()
+        .token(NONE, Principal::user("none"))
         .token(SMALL, Principal::user("small").scopes(["refund"]))
         .token(LARGE, Principal::user("large").scopes(["refund", "refund-large", "letters", "all-accounts"]));
     let own = |asked: &Requested<'_>| {
@@ -78,6 +80,9 @@ async fn the_arguments_decide_which_scopes_a_tool_needs() {
     each(call(SMALL, 100), |answer| assert_eq!(answer.tool_text(), "100 cents")).await;
     each(call(SMALL, 101), |answer| challenged(answer, "refund refund-large")).await;
     each(call(LARGE, 101), |answer| assert_eq!(answer.tool_text(), "101 cents")).await;
+    // Who lacks those that it needs in any case is asked for all at once.
+    each(call(NONE, 101), |answer| challenged(answer, "refund refund-large")).await;
+    each(call(NONE, 100), |answer| challenged(answer, "refund")).await;
     // Wrong arguments are the schema's matter.
     each(HttpCall::tool("refund", json!({ "cents": "many" })).token(SMALL), |answer| assert!(answer.is_tool_error())).await;
 }

@@ -132,14 +132,27 @@ async fn a_stream_is_for_who_shows_a_credential() {
             assert_eq!(call.clone().send(&router).await.status, 401, "{era:?}: {call:?}");
         }
         let foreign = by_cookie(stream(), "cora").without_header("origin");
-        for call in [foreign.clone(), foreign.header("sec-fetch-site", "cross-site")] {
+        let foreign = [
+            foreign.clone(),
+            foreign.clone().header("sec-fetch-site", "cross-site"),
+            foreign.clone().header("accept", "*/*"),
+            foreign.clone().header("accept", "text/*"),
+            foreign.without_header("accept"),
+        ];
+        for call in foreign {
             assert_eq!(call.send(&router).await.status, 403, "{era:?}: a cookie shows nothing of the page that sends it");
         }
         assert_eq!(by_cookie(stream(), "cora").send(&router).await.status, 404, "{era:?}: another's session");
     }
-    // The modern era has no such stream, whoever asks.
-    let modern = call().http_method(http::Method::GET).header("accept", "text/event-stream");
-    assert_eq!(modern.send(&router).await.status, 405);
+    // The modern era has no such stream; but that is not for strangers to hear either.
+    let modern = || call().http_method(http::Method::GET).header("accept", "text/event-stream");
+    assert_eq!(modern().send(&router).await.status, 401);
+    assert_eq!(modern().token(ADA).send(&router).await.status, 405);
+    let without_streams = Server::new("strangers", "0").only([whoami::tool()]).auth(Auth::chain().with(tokens()));
+    let without_streams = http_call::router(without_streams);
+    let get = || get(Era::V2025_11_25, "x");
+    assert_eq!(get().send(&without_streams).await.status, 401);
+    assert_eq!(get().token(ADA).send(&without_streams).await.status, 405);
 }
 
 #[tokio::test]

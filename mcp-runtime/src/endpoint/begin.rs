@@ -8,7 +8,6 @@ use std::cell::Cell;
 use std::sync::{Arc, OnceLock};
 
 use http::{HeaderMap, StatusCode};
-use mcp_auth::{Challenge, ChallengeError, Principal};
 use serde_json::{Map, Value};
 
 use super::call::{Call, MayAsk, Reading, Subject, Tasking};
@@ -20,7 +19,7 @@ use crate::call::{
     Asking, CallState, Capability, CompletionRequest, Context, Limits, RawArguments, RawStrings, ReadTarget, RequestHead,
     RequestMeta, Round, Running, ToolResult, Way, Work,
 };
-use crate::catalog::{Common, Found, NoSuchArgument, TaskMode, ToolEntry};
+use crate::catalog::{Common, NoSuchArgument, TaskMode, ToolEntry};
 use crate::protocol::{Code, Completed, Completing, Era, Filter, Refusal, Retry, Target, check_parameters, printable};
 
 /// What runs and how it may.
@@ -63,11 +62,11 @@ impl Endpoint {
                 {
                     check_parameters(headers, &entry.headers, *arguments)?;
                 }
-                let task = match self.admit_tool(entry, &head, terms, id, &meta)? {
+                let parsed = || arguments.map_or_else(|| Some(Map::new()), |text| serde_json::from_str(text).ok());
+                let task = match self.admit_tool(entry, &head, terms, id, &meta, parsed)? {
                     Ok(task) => task,
                     Err(reply) => return Ok(reply),
                 };
-                let parsed = || arguments.map_or_else(|| Some(Map::new()), |text| serde_json::from_str(text).ok());
                 if let Some(reply) = self.forbidden_by(&entry.common, principal, parsed, id)? {
                     return Ok(reply);
                 }
@@ -92,11 +91,14 @@ impl Endpoint {
                 let Some(entry) = catalog.prompts.find(name, principal) else {
                     return Err(unknown("prompt", name, catalog.prompts.closest(name, principal)));
                 };
-                if let Some(reply) = self.admit(&entry.common, &head, terms, id, &meta)? {
+                let named = || {
+                    let given = strings(*arguments).ok()?;
+                    Some(given.into_iter().map(|(name, value)| (name.into_owned(), value.into_owned().into())).collect())
+                };
+                if let Some(reply) = self.admit(&entry.common, &head, terms, id, &meta, named)? {
                     return Ok(reply);
                 }
                 let given = strings(*arguments)?;
-                let named = || Some(given.iter().map(|(name, value)| (name.to_string(), value.as_ref().into())).collect());
                 if let Some(reply) = self.forbidden_by(&entry.common, principal, named, id)? {
                     return Ok(reply);
                 }
@@ -109,10 +111,11 @@ impl Endpoint {
                     return Err(Refusal::no_such_resource(uri, terms.era));
                 };
                 let (entry, definition) = (found.entry, found.entry.definition);
-                if let Some(reply) = self.admit(&entry.common, &head, terms, id, &meta)? {
+                let variables = || Some(found.arguments());
+                if let Some(reply) = self.admit(&entry.common, &head, terms, id, &meta, variables)? {
                     return Ok(reply);
                 }
-                if let Some(reply) = self.forbidden_by(&entry.common, principal, || Some(found.arguments()), id)? {
+                if let Some(reply) = self.forbidden_by(&entry.common, principal, variables, id)? {
                     return Ok(reply);
                 }
                 let ui = definition.meta.iter().find(|(key, _)| *key == "ui").and_then(|(_, json)| json.parse().ok());
@@ -157,7 +160,7 @@ impl Endpoint {
             Refusal::params(format!("The {noun} {name} has no argument {}", printable(&completing.argument)))
         })?;
         // A caller who may not use it may not learn its values either.
-        if let Some(reply) = self.forbidden(common, principal, id) {
+        if let Some(reply) = self.forbidden(common, principal, || None, id) {
             return Ok(reply);
         }
         self.count(None, &head)?;
@@ -234,8 +237,16 @@ impl Endpoint {
     }
 
     /// Whether this caller with this client may use it, and this often: `Some` with what it is told otherwise.
-    fn admit(&self, common: &Common, head: &Head, terms: Terms, id: &str, meta: &RequestMeta) -> Result<Option<Reply>, Refusal> {
-        if let Some(reply) = self.forbidden(common, head.principal.as_ref(), id) {
+    fn admit(
+        &self,
+        common: &Common,
+        head: &Head,
+        terms: Terms,
+        id: &str,
+        meta: &RequestMeta,
+        arguments: impl FnOnce() -> Option<Map<String, Value>>,
+    ) -> Result<Option<Reply>, Refusal> {
+        if let Some(reply) = self.forbidden(common, head.principal.as_ref(), arguments, id) {
             return Ok(Some(reply));
         }
         let missing: Vec<_> =
@@ -269,8 +280,9 @@ impl Endpoint {
         terms: Terms,
         id: &str,
         meta: &RequestMeta,
+        arguments: impl FnOnce() -> Option<Map<String, Value>>,
     ) -> Result<Result<Option<Tasking>, Reply>, Refusal> {
-        if let Some(reply) = self.admit(&entry.common, head, terms, id, meta)? {
+        if let Some(reply) = self.admit(&entry.common, head, terms, id, meta, arguments)? {
             return Ok(Err(reply));
         }
         // The tasks of 2025-11-25 are others, and not offered: its clients get results. A tool that came later is no task where
@@ -325,61 +337,6 @@ impl Endpoint {
             (Carrier::Pipe(_), _) | (Carrier::Http(_), Some(_)) => Way::Live,
             (Carrier::Http(_), None) => Way::Closed("this client has no session"),
         }
-    }
-
-    /// Decided before the head of an answer is sent: only then can a client be asked for more rights.
-    fn forbidden(&self, common: &Common, principal: Option<&Principal>, id: &str) -> Option<Reply> {
-        (!common.allows(principal)).then(|| self.challenge(common, &[], principal, id))
-    }
-
-    /// As [`forbidden`](Self::forbidden), where it depends on the arguments.
-    fn forbidden_by(
-        &self,
-        common: &Common,
-        principal: Option<&Principal>,
-        arguments: impl FnOnce() -> Option<Map<String, Value>>,
-        id: &str,
-    ) -> Result<Option<Reply>, Refusal> {
-        if !self.access.permits.has(common.name) {
-            return Ok(None);
-        }
-        // What can not be read here, the function might read differently.
-        let arguments = arguments().ok_or_else(|| {
-            Refusal::params("arguments must be an object: not nested too deeply, with no number or text out of range")
-        })?;
-        let needed = self.access.permits.lacking(common.name, principal, &arguments);
-        Ok(needed.map(|needed| self.challenge(common, &needed, principal, id)))
-    }
-
-    /// What a caller is told who may not read this resource, and so not hear of it either.
-    pub(super) fn unreadable(
-        &self,
-        found: &Found<'_>,
-        principal: Option<&Principal>,
-        id: &str,
-    ) -> Result<Option<Reply>, Refusal> {
-        let common = &found.entry.common;
-        match self.forbidden(common, principal, id) {
-            Some(reply) => Ok(Some(reply)),
-            None => self.forbidden_by(common, principal, || Some(found.arguments()), id),
-        }
-    }
-
-    /// Asks for all that the operation needs, at once.
-    fn challenge(&self, common: &Common, further: &[String], principal: Option<&Principal>, id: &str) -> Reply {
-        let Common { name, .. } = common;
-        let mut scopes: Vec<&str> = common.scopes.to_vec();
-        scopes.extend(further.iter().map(String::as_str).filter(|scope| !common.scopes.contains(scope)));
-        let challenge = self.access.auth.as_ref().map_or_else(Challenge::new, |auth| auth.challenge(None));
-        let challenge = challenge.scope(scopes.iter().copied());
-        let (challenge, message) = if principal.is_none() {
-            (challenge, format!("{name} needs a signed-in caller"))
-        } else {
-            let message = format!("{name} needs the scopes {}", scopes.join(" "));
-            (challenge.error(ChallengeError::InsufficientScope, message.as_str()), message)
-        };
-        let refusal = Refusal::new(challenge.status(), Code::InvalidRequest, message).with_id(Some(id));
-        Reply::Challenge { body: refusal.to_json(), challenge }
     }
 
     fn start(

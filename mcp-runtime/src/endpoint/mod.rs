@@ -14,6 +14,7 @@ mod origins;
 mod permits;
 mod rates;
 mod rounds;
+mod scopes;
 mod strings;
 mod task_worker;
 mod tasks;

@@ -72,15 +72,18 @@ impl Permits {
 
     /// The scopes that this needs and the caller lacks; all that it needs, if it lacks one.
     pub(super) fn lacking(&self, name: &str, caller: Option<&Principal>, arguments: &Map<String, Value>) -> Option<Vec<String>> {
-        let needed = self.0.get(name)?(&Requested { arguments, caller });
+        let needed = self.needed(name, caller, arguments);
         let granted = |scope: &String| caller.is_some_and(|caller| caller.granted().grants(scope));
-        if needed.iter().all(granted) {
-            return None;
-        }
+        (!needed.iter().all(granted)).then_some(needed)
+    }
+
+    /// The scopes that this needs.
+    pub(super) fn needed(&self, name: &str, caller: Option<&Principal>, arguments: &Map<String, Value>) -> Vec<String> {
+        let needed = self.0.get(name).map(|needed| needed(&Requested { arguments, caller })).unwrap_or_default();
         if let Some(scope) = needed.iter().find(|scope| !is_scope_token(scope)) {
             tracing::error!(target: "mcp_runtime::auth", item = name, scope, "no client can ask for this scope: it is none");
         }
-        Some(needed)
+        needed
     }
 }
 

@@ -20,7 +20,7 @@ use axum::routing::any;
 use bytes::{Bytes, BytesMut};
 use http_body::Body as HttpBody;
 use http_body_util::BodyExt as _;
-use mcp_auth::{Auth, Challenge, Decision, Peer, Principal, Rejection, sha256};
+use mcp_auth::{Challenge, Decision, Peer, Principal, Rejection, RejectionKind, sha256};
 
 use super::body::ReplyBody;
 use super::cors;
@@ -134,12 +134,16 @@ async fn answer<B: HttpBody<Data = Bytes> + Send + Unpin>(
 ) -> Result<Response<ReplyBody>, Response<ReplyBody>> {
     check_origin(endpoint, &parts)?;
     if parts.method == Method::OPTIONS && cors::is_preflight(&parts.headers) {
-        return Ok(cors::preflight(endpoint));
+        return Ok(cors::preflight(endpoint, &parts.headers));
     }
     if parts.method != Method::POST {
-        return other_method(endpoint, &parts).await;
+        return other_method(endpoint, parts).await;
     }
-    let principal = authenticate(endpoint, &parts).await?;
+    let principal = match authenticate(endpoint, &parts).await {
+        Ok(principal) => principal,
+        Err(TurnedDown::LacksScopes(rejection)) => return Err(lacks_scopes(endpoint, &rejection, body).await),
+        Err(turned_down) => return Err(turned_down.into_response(endpoint)),
+    };
     if !is_json(&parts.headers) {
         return Err(plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Content-Type must be application/json"));
     }
@@ -181,31 +185,43 @@ async fn answer<B: HttpBody<Data = Bytes> + Send + Unpin>(
 }
 
 /// Where there are sessions: a DELETE ends one, and a GET opens a stream of one.
-async fn other_method(endpoint: &Arc<Endpoint>, parts: &Parts) -> Result<Response<ReplyBody>, Response<ReplyBody>> {
+async fn other_method(endpoint: &Arc<Endpoint>, mut parts: Parts) -> Result<Response<ReplyBody>, Response<ReplyBody>> {
     let may_delete = endpoint.may_end_sessions(&parts.headers);
     let may_get = endpoint.may_listen(&parts.headers);
+    if !matches!(parts.method, Method::GET | Method::DELETE) {
+        return Err(not_allowed(may_delete, may_get));
+    }
+    let events = parts.method == Method::GET && Accepted::of(&parts.headers).events;
+    if events {
+        // However the client wrote it: a session counts for a stream by another rule than for a page.
+        parts.headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
+    }
+    // Before anything is said of what is served here.
+    let principal = authenticate(endpoint, &parts).await.map_err(|turned_down| turned_down.into_response(endpoint))?;
+    check_digest(endpoint, principal.as_ref(), b"")?;
     if parts.method == Method::GET && may_get {
-        return listen(endpoint, parts).await;
+        return listen(endpoint, &parts, principal.as_ref(), events).await;
     }
     if parts.method != Method::DELETE || !may_delete {
         return Err(not_allowed(may_delete, may_get));
     }
-    let principal = authenticate(endpoint, parts).await?;
-    check_digest(endpoint, principal.as_ref(), b"")?;
     Ok(match endpoint.end_session(&parts.headers, principal.as_ref()) {
         Ok(()) => empty(StatusCode::NO_CONTENT),
         Err(refusal) => json(refusal.status, refusal.to_json()),
     })
 }
 
-async fn listen(endpoint: &Arc<Endpoint>, parts: &Parts) -> Result<Response<ReplyBody>, Response<ReplyBody>> {
-    let principal = authenticate(endpoint, parts).await?;
-    check_digest(endpoint, principal.as_ref(), b"")?;
-    if !Accepted::of(&parts.headers).events {
+async fn listen(
+    endpoint: &Arc<Endpoint>,
+    parts: &Parts,
+    principal: Option<&Principal>,
+    events: bool,
+) -> Result<Response<ReplyBody>, Response<ReplyBody>> {
+    if !events {
         return Err(plain(StatusCode::NOT_ACCEPTABLE, "A GET is answered with events: Accept must list text/event-stream"));
     }
     let refused = |refusal: Refusal| json(refusal.status, refusal.to_json());
-    let resumed = endpoint.open_stream(parts, principal.as_ref()).map_err(refused)?;
+    let resumed = endpoint.open_stream(parts, principal).map_err(refused)?;
     endpoint.knows_stream(&resumed).await.map_err(refused)?;
     Ok(EventStream::resume(resumed).into_response())
 }
@@ -258,31 +274,72 @@ pub(super) fn check_origin(endpoint: &Endpoint, parts: &Parts) -> Result<(), Res
     Ok(())
 }
 
-pub(super) async fn authenticate(endpoint: &Endpoint, parts: &Parts) -> Result<Option<Principal>, Response<ReplyBody>> {
+/// Why a request goes no further.
+pub(super) enum TurnedDown {
+    WithoutCredential,
+    /// The caller is known, and lacks a scope that all need.
+    LacksScopes(Rejection),
+    Rejected(Rejection),
+}
+
+impl TurnedDown {
+    pub(super) fn into_response(self, endpoint: &Endpoint) -> Response<ReplyBody> {
+        let rejection = match &self {
+            Self::WithoutCredential => None,
+            Self::LacksScopes(rejection) | Self::Rejected(rejection) => Some(rejection),
+        };
+        match rejection {
+            None => tracing::debug!(target: "mcp_runtime::auth", "request turned down: it has no credential"),
+            // Nobody gets in by this credential, and it is not the callers' fault.
+            Some(rejection) if rejection.kind() == RejectionKind::Unavailable => {
+                tracing::warn!(target: "mcp_runtime::auth", %rejection, "request turned down");
+            }
+            Some(rejection) => tracing::info!(target: "mcp_runtime::auth", %rejection, "request turned down"),
+        }
+        let refusal = endpoint.access.auth.as_ref().map(|auth| auth.refusal(rejection).map(ReplyBody::whole));
+        refusal.unwrap_or_else(|| empty(StatusCode::UNAUTHORIZED))
+    }
+}
+
+pub(super) async fn authenticate(endpoint: &Endpoint, parts: &Parts) -> Result<Option<Principal>, TurnedDown> {
     let Some(auth) = &endpoint.access.auth else { return Ok(None) };
     match auth.decide(parts).await {
         Decision::Accepted(principal) => Ok(Some(principal)),
         Decision::Anonymous if endpoint.access.allow_anonymous => Ok(None),
-        Decision::Anonymous => Err(without_credential(endpoint)),
-        Decision::Rejected(rejection) => Err(turned_down(auth, &rejection)),
+        Decision::Anonymous => Err(TurnedDown::WithoutCredential),
+        Decision::Rejected(rejection) if rejection.kind() == RejectionKind::InsufficientScope => {
+            Err(TurnedDown::LacksScopes(rejection))
+        }
+        Decision::Rejected(rejection) => Err(TurnedDown::Rejected(rejection)),
     }
 }
 
-pub(super) fn without_credential(endpoint: &Endpoint) -> Response<ReplyBody> {
-    let refusal = endpoint.access.auth.as_ref().map(|auth| auth.refusal(None).map(ReplyBody::whole));
-    refusal.unwrap_or_else(|| empty(StatusCode::UNAUTHORIZED))
-}
-
-fn turned_down(auth: &Auth, rejection: &Rejection) -> Response<ReplyBody> {
-    tracing::info!(target: "mcp_runtime::auth", %rejection, "request turned down");
-    auth.refusal(Some(rejection)).map(ReplyBody::whole)
+/// What a known caller is told who lacks a scope that all need: also what the item needs that the message names, since clients
+/// ask for more rights once, and not for one after the other (MCP 2026-07-28, "Authorization", "Scope Challenge Handling").
+async fn lacks_scopes<B: HttpBody<Data = Bytes> + Unpin>(
+    endpoint: &Endpoint,
+    rejection: &Rejection,
+    body: B,
+) -> Response<ReplyBody> {
+    let body = match read(endpoint, body).await {
+        Ok(body) => body,
+        Err(refused) => return refused,
+    };
+    let mut response = TurnedDown::LacksScopes(rejection.clone()).into_response(endpoint);
+    if let Some(auth) = &endpoint.access.auth {
+        let further = endpoint.scopes_of(&body);
+        let further = further.iter().copied().filter(|scope| !auth.required_scopes().any(|known| known == *scope));
+        let challenge = auth.challenge(Some(rejection)).scope(further);
+        response.headers_mut().insert(WWW_AUTHENTICATE, challenge.header_value());
+    }
+    response
 }
 
 /// An assertion may be for one body only. Of a GET and a DELETE none is read, so it counts as empty.
 fn check_digest(endpoint: &Endpoint, principal: Option<&Principal>, body: &[u8]) -> Result<(), Response<ReplyBody>> {
-    match (principal.and_then(Principal::body_digest), &endpoint.access.auth) {
-        (Some(expected), Some(auth)) if expected != sha256(body) => {
-            Err(turned_down(auth, &Rejection::invalid_token("another_body")))
+    match principal.and_then(Principal::body_digest) {
+        Some(expected) if endpoint.access.auth.is_some() && expected != sha256(body) => {
+            Err(TurnedDown::Rejected(Rejection::invalid_token("another_body")).into_response(endpoint))
         }
         _ => Ok(()),
     }
