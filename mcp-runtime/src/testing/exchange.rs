@@ -1,6 +1,10 @@
 //! How a request becomes a message, and what is done about all that comes back.
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
+use std::borrow::Cow;
+
+use http::header::{AUTHORIZATION, COOKIE};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri};
+use mcp_auth::Decision;
 use serde_json::{Map, Value, json};
 
 use super::mirror::header_text;
@@ -9,7 +13,34 @@ use crate::endpoint::{Carrier, Head, Reply, Said};
 use crate::protocol::key;
 
 impl Client {
-    pub(super) async fn request_once(&self, method: &str, mut params: Map<String, Value>) -> Answer {
+    pub(super) async fn request_once(&self, method: &str, params: Map<String, Value>) -> Answer {
+        match self.judged().await {
+            Ok(client) => client.request_as(method, params).await,
+            Err(turned_down) => turned_down,
+        }
+    }
+
+    /// As the caller whom its credential shows, if it shows one.
+    async fn judged(&self) -> Result<Cow<'_, Self>, Answer> {
+        let Some(auth) = &self.endpoint.access.auth else { return Ok(Cow::Borrowed(self)) };
+        let (mut head, ()) = Request::post("/").body(()).unwrap_or_default().into_parts();
+        self.headers.iter().for_each(|(name, value)| set(&mut head.headers, name, value));
+        let mut places = [AUTHORIZATION, COOKIE].iter().chain(auth.headers());
+        if !places.any(|place| head.headers.contains_key(place)) {
+            return Ok(Cow::Borrowed(self));
+        }
+        let rejection = match auth.decide(&head).await {
+            Decision::Accepted(principal) => return Ok(Cow::Owned(self.clone().principal(principal))),
+            // A session in which nobody is logged in.
+            Decision::Anonymous if self.endpoint.access.allow_anonymous => return Ok(Cow::Borrowed(self)),
+            Decision::Anonymous => None,
+            Decision::Rejected(rejection) => Some(rejection),
+        };
+        let (parts, body) = auth.refusal(rejection.as_ref()).into_parts();
+        Err(Answer { status: parts.status, message: parse(&body), progress: Vec::new(), logs: Vec::new(), questions: Vec::new() })
+    }
+
+    async fn request_as(&self, method: &str, mut params: Map<String, Value>) -> Answer {
         let mut headers = HeaderMap::new();
         if self.era.is_legacy() {
             if self.progress {

@@ -45,7 +45,9 @@ use crate::server::{Handle, Reach, Server};
 
 /// A client that calls a server without a socket, over the path that real requests take from their body on.
 ///
-/// Nothing guards the way in: the caller is whom the test says, and servers without `.auth(..)` may have tools that need one.
+/// The caller is whom the test [says](Self::principal), and servers without `.auth(..)` may have tools that need one. A
+/// credential that it [shows](Self::bearer) instead is judged by the server's chain. What else guards the way in (names of hosts,
+/// origins, signed-in callers only) is not there: for that, send requests to [`Built::router`](crate::Built::router).
 ///
 /// A tool that does not end at once needs a tokio runtime with its timer, as it has in a `#[tokio::test]`.
 #[derive(Clone)]
@@ -215,7 +217,30 @@ impl Client {
         self
     }
 
-    /// Sends this header as well. An `Mcp-Param-*` header is sent instead of the one that the arguments ask for.
+    /// Shows this bearer token: the server's chain says who calls, and turns the requests down whose token does not hold.
+    ///
+    /// ```
+    /// # use mcp_runtime::prelude::*;
+    /// # use mcp_runtime::testing::Client;
+    /// # use serde_json::json;
+    /// /// Who am I?
+    /// #[tool]
+    /// fn whoami(caller: Principal) -> String { caller.subject().to_owned() }
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// let tokens = StaticTokens::new().token("a-token-of-twenty-bytes", Principal::user("ada"));
+    /// let client = Client::new(&Server::new("test", "0").only([whoami::tool()]).auth(Auth::chain().with(tokens)));
+    /// let ada = client.clone().bearer("a-token-of-twenty-bytes");
+    /// assert_eq!(ada.call("whoami", json!({})).await.text(), "ada");
+    /// assert_eq!(client.bearer("another").call("whoami", json!({})).await.status(), 401);
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn bearer(self, token: impl AsRef<str>) -> Self {
+        self.header("authorization", format!("Bearer {}", token.as_ref()))
+    }
+
+    /// Sends this header as well. One with a credential is judged, as a [bearer token](Self::bearer) is. An `Mcp-Param-*` header is sent instead of the one that the arguments ask for.
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));

@@ -461,3 +461,26 @@ async fn what_is_added_and_removed_is_met_by_the_next_request() {
     assert!(client.handle().remove_tool("count").expect("a tool less"));
     assert_eq!(client.tools().await.len(), 1);
 }
+
+/// Who calls.
+#[tool(crate = crate)]
+fn whoami(caller: Option<mcp_auth::Principal>) -> String {
+    caller.map_or("nobody".to_owned(), |caller| caller.subject().to_owned())
+}
+
+#[tokio::test]
+async fn a_credential_is_judged_by_the_servers_chain() {
+    let token = "ada-0123456789abcdef";
+    let tokens = StaticTokens::new().token(token, Principal::user("ada"));
+    let server = Server::new("test", "0").only([whoami::tool()]).auth(Auth::chain().with(tokens)).allow_anonymous();
+    for era in Era::ALL {
+        let client = Client::new(&server).era(era);
+        assert_eq!(client.call("whoami", json!({})).await.text(), "nobody");
+        let ada = client.clone().bearer(token);
+        assert_eq!(ada.call("whoami", json!({})).await.text(), "ada", "{era:?}");
+        let wrong = client.clone().bearer("wrong").call("whoami", json!({})).await;
+        assert_eq!((wrong.status(), wrong.message()), (401, &json!({ "error": "unauthorized" })), "{era:?}");
+        let as_bob = ada.principal(Principal::user("bob"));
+        assert_eq!(as_bob.call("whoami", json!({})).await.text(), "ada", "what it shows counts");
+    }
+}
