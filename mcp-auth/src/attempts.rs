@@ -141,12 +141,14 @@ impl Attempt<'_> {
     }
 
     pub(crate) fn failed(&self) {
-        // Who is over already, since several were looked at together, owes no more for it.
+        // To look at it may have taken a while. Counted from the beginning, what a slow authenticator finds wrong would be forgiven
+        // as soon as it is known.
+        let now = (self.damper.attempts.clock)();
         if let Some(credential) = self.credential {
-            let _ = self.damper.wrong.take(&credential, self.now);
+            self.damper.wrong.owe(&credential, now);
         }
         if let Some(network) = self.network {
-            let _ = self.damper.wrong_there.take(&network, self.now);
+            self.damper.wrong_there.owe(&network, now);
         }
     }
 }

@@ -10,7 +10,7 @@ use http::HeaderName;
 use http::request::Parts;
 
 use crate::digest::sha256;
-use crate::{Principal, Rejection, Resource};
+use crate::{Network, Principal, Rejection, Resource};
 
 /// What [`Authenticate::authenticate`] returns.
 pub type AuthenticateFuture<'a> = Pin<Box<dyn Future<Output = Verdict> + Send + 'a>>;
@@ -138,6 +138,12 @@ impl<'a> Presented<'a> {
     #[must_use]
     pub fn peer(&self) -> Option<SocketAddr> {
         self.head.extensions.get::<Peer>().map(|peer| peer.0)
+    }
+
+    /// The network of the peer.
+    #[must_use]
+    pub fn network(&self) -> Option<Network> {
+        self.head.extensions.get::<Peer>().map(|peer| peer.network())
     }
 }
 

@@ -12,7 +12,7 @@ use crate::attempts::{Attempt, Attempts, Damper};
 use crate::authenticate::{Authenticate, Credential, Judge, Place, Presented, Verdict};
 use crate::bearer::{Authorization, authorization, is_jwt};
 use crate::cookie::{check, cookie};
-use crate::{Challenge, Peer, Principal, Rejection, RejectionKind, Resource, is_scope_token};
+use crate::{Challenge, Principal, Rejection, RejectionKind, Resource, is_scope_token};
 
 /// What the whole chain says.
 #[derive(Clone, Debug)]
@@ -330,8 +330,7 @@ impl Auth {
     }
 
     fn attempt(&self, presented: Presented<'_>) -> Result<Option<Attempt<'_>>, Rejection> {
-        let network = || presented.head.extensions.get::<Peer>().map(|peer| peer.network());
-        self.damper.as_ref().map(|damper| damper.begin(network(), presented.credential())).transpose()
+        self.damper.as_ref().map(|damper| damper.begin(presented.network(), presented.credential())).transpose()
     }
 
     /// Whose a bearer token is, told without asking anybody who would have to try it.

@@ -67,8 +67,15 @@ fn is_same_origin(headers: &HeaderMap) -> bool {
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    value.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+    let mut values = headers.get_all(CONTENT_TYPE).iter();
+    // Of two, somebody between may have read the other.
+    let (Some(value), None) = (values.next(), values.next()) else { return false };
+    value
+        .to_str()
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
 }
 
 #[cfg(test)]

@@ -100,6 +100,18 @@ impl<K: Hash + Eq + Clone> Rates<K> {
         answer.map(drop)
     }
 
+    /// It was done, whether or not that was too much: for several that were let through together, more than a burst is owed,
+    /// but for no longer than another period.
+    pub(crate) fn owe(&self, key: &K, now: Instant) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let (interval, most) =
+            (self.limit.interval(), self.limit.interval().saturating_mul(self.limit.burst) + self.limit.period);
+        let owed = seen.get(key).map_or(Duration::ZERO, |whole| whole.saturating_duration_since(now));
+        if let Some(whole) = now.checked_add((owed + interval).min(most)) {
+            seen.put(key.clone(), whole);
+        }
+    }
+
     /// Could it be done now?
     ///
     /// # Errors
@@ -137,6 +149,15 @@ mod tests {
             "a pause saves up no more than a burst"
         );
         assert_eq!(rates.take(&'b', start), Ok(()), "somebody else");
+    }
+
+    #[test]
+    fn what_was_done_is_owed_though_it_was_too_much() {
+        let (rates, start) = (Rates::new(RateLimit::per_minute(6), 100), Instant::now());
+        (0..9).for_each(|_| rates.owe(&'a', start));
+        assert_eq!(rates.check(&'a', start), Err(SECOND * 40), "three more than a burst, and one before the next");
+        (0..900).for_each(|_| rates.owe(&'a', start));
+        assert_eq!(rates.check(&'a', start), Err(SECOND * 70), "never more than a period more");
     }
 
     #[test]

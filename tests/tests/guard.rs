@@ -454,6 +454,7 @@ async fn nothing_of_a_body_is_read_before_the_caller_is_known() {
         (call().header("origin", "null"), 403),
         (call().http_method(Method::PUT), 405),
         (call().token(TOKEN).header("content-type", "text/plain"), 415),
+        (call().token(TOKEN).another("content-type", "text/plain"), 415),
         (call().token(TOKEN).header("accept", "text/html"), 406),
     ] {
         let body = Pieces::new([], End::Never);

@@ -201,6 +201,7 @@ async fn another_sites_page_has_no_use_for_a_cookie() {
         ("a foreign page, as the browser says", posted().header("sec-fetch-site", "cross-site"), refused(403)),
         ("a sister site, as the browser says", posted().header("sec-fetch-site", "same-site"), refused(403)),
         ("what a form can send", by_cookie(call(), "cora").header("content-type", "text/plain"), refused(415)),
+        ("two types", by_cookie(call(), "cora").another("content-type", "text/plain"), refused(415)),
         ("a cookie twice", by_cookie(call(), "cora").header("cookie", "sid=cora; sid=out"), refused(400)),
     ] {
         assert_eq!(told(&router, &call).await, answer, "{what}");

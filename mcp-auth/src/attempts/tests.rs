@@ -282,3 +282,23 @@ fn a_header_of_its_own_is_damped_too_and_nothing_of_it_is_shown() {
     let shown = format!("{:?} {:?}", site.auth, Damper::new(Attempts::default()));
     assert!(!shown.contains("secret"), "{shown}");
 }
+
+#[test]
+fn slow_answers_are_counted_as_quick_ones_are() {
+    let damper = Damper::new(Attempts::default().clock(clock));
+    let network = Some(crate::Peer(([192, 0, 2, 1], 1).into()).network());
+    let (mut looked_at, mut number) = (0, 0);
+    for _ in 0..100 {
+        let together: Vec<_> = (0..10)
+            .filter_map(|_| {
+                number += 1;
+                damper.begin(network, &format!("guess {number}")).ok()
+            })
+            .collect();
+        wait(Duration::from_millis(300));
+        together.iter().for_each(Attempt::failed);
+        looked_at += together.len();
+    }
+    // 300 at once, 5 a second for half a minute, and those that were under way.
+    assert!((400..=300 + 5 * 30 + 20).contains(&looked_at), "{looked_at}");
+}

@@ -1,16 +1,18 @@
 //! What a server said about credentials, kept for a moment: so that it is asked once about a credential, not once for every
 //! request.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use super::Failure;
-use crate::Rejection;
 use crate::digest::sha256;
 use crate::recent::Recent;
+use crate::{Network, Rejection};
 
 /// The longest that a credential counts after it is revoked.
 const ACTIVE: Duration = Duration::from_secs(30);
@@ -22,6 +24,10 @@ const FAILED: Duration = Duration::from_secs(1);
 const MAX_ANSWERS: usize = 10_000;
 /// The most questions that are open at once.
 const MAX_QUESTIONS: usize = 64;
+/// From half of them on, one network has this share, so that it leaves something to others.
+const SHARE: usize = 8;
+/// So many more may be asked about credentials that counted a moment ago: whoever floods the others does not log them out.
+const FOR_KNOWN: usize = 32;
 
 /// What a server says about a credential: why it does not count, where it does not.
 pub(crate) type Answer<A> = Result<A, &'static str>;
@@ -35,7 +41,7 @@ pub(crate) trait Until {
 /// The answers, and the questions that are open.
 pub(crate) struct Lookups<A> {
     answers: Mutex<Recent<[u8; 32], Cell<A>>>,
-    questions: Semaphore,
+    questions: Mutex<Questions>,
     /// Why nobody is asked now.
     outage: Mutex<Option<Known<Failure>>>,
 }
@@ -43,7 +49,7 @@ pub(crate) struct Lookups<A> {
 impl<A> Default for Lookups<A> {
     fn default() -> Self {
         let answers = Mutex::new(Recent::new(MAX_ANSWERS));
-        Self { answers, questions: Semaphore::new(MAX_QUESTIONS), outage: Mutex::new(None) }
+        Self { answers, questions: Mutex::default(), outage: Mutex::new(None) }
     }
 }
 
@@ -82,15 +88,16 @@ impl<A: Until> Lookups<A> {
     pub(crate) async fn look_up(
         &self,
         credential: &str,
+        from: Option<Network>,
         now: SystemTime,
         question: impl Future<Output = Result<Answer<A>, Failure>> + Send,
     ) -> Result<Arc<Answer<A>>, Rejection> {
-        let cell = self.cell(sha256(credential.as_bytes()), now);
-        let known = cell.get_or_try_init(|| async {
+        let (cell, known) = self.cell(sha256(credential.as_bytes()), now);
+        let answer = cell.get_or_try_init(|| async {
             if let Some(outage) = self.outage(now) {
                 return Err(outage);
             }
-            let Ok(_turn) = self.questions.try_acquire() else { return Err(Failure::busy()) };
+            let Some(_turn) = Turn::take(&self.questions, from, known) else { return Err(Failure::busy()) };
             let begun = Instant::now();
             let answer = question.await;
             let took = begun.elapsed();
@@ -107,7 +114,7 @@ impl<A: Until> Lookups<A> {
                 Err(failure) => Known::late(Err(failure), now, took, FAILED),
             })
         });
-        Ok(known.await?.what.clone()?)
+        Ok(answer.await?.what.clone()?)
     }
 
     fn outage(&self, now: SystemTime) -> Option<Failure> {
@@ -115,15 +122,63 @@ impl<A: Until> Lookups<A> {
         outage.as_ref().filter(|outage| outage.counts(now)).map(|outage| outage.what.clone())
     }
 
-    fn cell(&self, key: [u8; 32], now: SystemTime) -> Cell<A> {
+    /// The place of its answer, and whether the credential counted when it was last asked about.
+    fn cell(&self, key: [u8; 32], now: SystemTime) -> (Cell<A>, bool) {
         let counts = |cell: &Cell<A>| cell.get().is_none_or(|known| known.counts(now));
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(cell) = answers.used(&key).filter(|cell| counts(cell)) {
-            return cell.clone();
+        let last = answers.used(&key);
+        if let Some(cell) = last.filter(|cell| counts(cell)) {
+            return (cell.clone(), false);
         }
+        let held = |known: &Known<Result<Arc<Answer<A>>, Failure>>| known.what.as_ref().is_ok_and(|answer| answer.is_ok());
+        let known = last.and_then(|cell| cell.get()).is_some_and(held);
         let cell = Cell::default();
         answers.put(key, cell.clone());
-        cell
+        (cell, known)
+    }
+}
+
+/// The questions that are open, and those of each network.
+#[derive(Default)]
+struct Questions {
+    open: usize,
+    of: HashMap<Network, usize>,
+}
+
+/// A question's place among those that are open.
+struct Turn<'a> {
+    questions: &'a Mutex<Questions>,
+    from: Option<Network>,
+}
+
+impl<'a> Turn<'a> {
+    /// `None` where there are too many. `known`: the credential counted a moment ago.
+    fn take(questions: &'a Mutex<Questions>, from: Option<Network>, known: bool) -> Option<Self> {
+        let mut open = questions.lock().unwrap_or_else(PoisonError::into_inner);
+        let most = if known { MAX_QUESTIONS + FOR_KNOWN } else { MAX_QUESTIONS };
+        let share = from.and_then(|network| open.of.get(&network)).is_none_or(|own| *own < SHARE);
+        if open.open >= most || (!known && !share && open.open >= MAX_QUESTIONS / 2) {
+            return None;
+        }
+        open.open += 1;
+        if let Some(network) = from {
+            *open.of.entry(network).or_default() += 1;
+        }
+        drop(open);
+        Some(Self { questions, from })
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut open = self.questions.lock().unwrap_or_else(PoisonError::into_inner);
+        open.open -= 1;
+        if let Some(Entry::Occupied(mut own)) = self.from.map(|network| open.of.entry(network)) {
+            *own.get_mut() -= 1;
+            if *own.get() == 0 {
+                own.remove();
+            }
+        }
     }
 }
 
@@ -167,7 +222,7 @@ mod tests {
             asked = true;
             answer
         };
-        let _ = lookups.look_up(token, now, question).await;
+        let _ = lookups.look_up(token, None, now, question).await;
         asked
     }
 
@@ -201,10 +256,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_dead_server_is_asked_once_a_second() {
         let lookups = Lookups::default();
-        let rejection = lookups.look_up("a", at(0), async { failure(StatusCode::BAD_GATEWAY) }).await.expect_err("dead");
+        let rejection = lookups.look_up("a", None, at(0), async { failure(StatusCode::BAD_GATEWAY) }).await.expect_err("dead");
         assert_eq!(rejection.kind(), RejectionKind::Unavailable);
         assert!(!asks(&lookups, "b", at(999), active(None)).await);
-        let rejection = lookups.look_up("b", at(999), async { active(None) }).await.expect_err("not asked");
+        let rejection = lookups.look_up("b", None, at(999), async { active(None) }).await.expect_err("not asked");
         assert_eq!(rejection.kind(), RejectionKind::Unavailable);
         assert!(asks(&lookups, "b", at(1_000), active(None)).await, "and again as soon as it lives");
         assert!(asks(&lookups, "a", at(1_000), active(None)).await);
@@ -217,7 +272,7 @@ mod tests {
             tokio::time::sleep(Duration::from_secs(5)).await;
             failure(StatusCode::GATEWAY_TIMEOUT)
         };
-        let rejection = lookups.look_up("a", at(0), silence).await.expect_err("no answer");
+        let rejection = lookups.look_up("a", None, at(0), silence).await.expect_err("no answer");
         assert_eq!(rejection.kind(), RejectionKind::Unavailable);
         assert!(!asks(&lookups, "a", at(5_999), active(None)).await && !asks(&lookups, "b", at(5_999), active(None)).await);
         assert!(asks(&lookups, "a", at(6_000), active(None)).await);
@@ -243,7 +298,7 @@ mod tests {
                     answer.notified().await;
                     active(None)
                 };
-                lookups.look_up("a", at(0), question).await.is_ok_and(|answer| answer.is_ok())
+                lookups.look_up("a", None, at(0), question).await.is_ok_and(|answer| answer.is_ok())
             })
         };
         let first = spawn();
@@ -270,19 +325,50 @@ mod tests {
         let open: Vec<_> = (0..MAX_QUESTIONS)
             .map(|at| {
                 let lookups = lookups.clone();
-                tokio::spawn(async move { lookups.look_up(&at.to_string(), T0, std::future::pending()).await.is_ok() })
+                tokio::spawn(async move { lookups.look_up(&at.to_string(), None, T0, std::future::pending()).await.is_ok() })
             })
             .collect();
-        while lookups.questions.available_permits() > 0 {
+        while lookups.questions.lock().expect("whole").open < MAX_QUESTIONS {
             tokio::task::yield_now().await;
         }
-        let rejection = lookups.look_up("further", T0, async { active(None) }).await.expect_err("one too many");
+        let rejection = lookups.look_up("further", None, T0, async { active(None) }).await.expect_err("one too many");
         assert_eq!((rejection.kind(), rejection.reason()), (RejectionKind::Unavailable, "authority_busy"));
         open.iter().for_each(tokio::task::JoinHandle::abort);
         for question in open {
             assert!(question.await.is_err(), "given up");
         }
         assert!(asks(&lookups, "further", T0, active(None)).await, "what was not asked is not kept");
+    }
+
+    #[tokio::test]
+    async fn one_network_leaves_something_to_others_and_to_who_was_known() {
+        let lookups = Arc::new(Lookups::<Good>::default());
+        let [flood, other] = [[192, 0, 2, 1], [192, 0, 2, 2]].map(|ip| Some(crate::Peer((ip, 1).into()).network()));
+        assert!(asks(&lookups, "known", T0, active(None)).await);
+        let ask = |token: String, from| {
+            let lookups = lookups.clone();
+            tokio::spawn(async move { lookups.look_up(&token, from, at(40_000), std::future::pending()).await.is_ok() })
+        };
+        let open = || lookups.questions.lock().expect("whole").open;
+        let mut asked: Vec<_> = (0..MAX_QUESTIONS).map(|number| ask(format!("flood {number}"), flood)).collect();
+        for _ in 0..2 * MAX_QUESTIONS {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(open(), MAX_QUESTIONS / 2, "the others were turned away");
+        asked.extend((0..SHARE).map(|number| ask(format!("other {number}"), other)));
+        asked.extend((0..MAX_QUESTIONS).map(|number| ask(format!("nowhere {number}"), None)));
+        for _ in 0..2 * MAX_QUESTIONS {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(open(), MAX_QUESTIONS);
+        assert_eq!(lookups.questions.lock().expect("whole").of[&other.expect("a network")], SHARE);
+        assert!(asks(&lookups, "known", at(40_000), active(None)).await, "who counted a moment ago is asked about");
+        asked.iter().for_each(tokio::task::JoinHandle::abort);
+        for question in asked {
+            let _ = question.await;
+        }
+        let questions = lookups.questions.lock().expect("whole");
+        assert!(questions.open == 0 && questions.of.is_empty());
     }
 
     #[tokio::test]

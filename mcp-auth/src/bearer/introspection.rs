@@ -168,7 +168,7 @@ impl Introspection {
         if token.len() > MAX_TOKEN {
             return Err(Rejection::invalid_token("too_long"));
         }
-        let answer = self.lookups.look_up(token, now, self.question(token, now)).await?;
+        let answer = self.lookups.look_up(token, presented.network(), now, self.question(token, now)).await?;
         let active = answer.as_ref().as_ref().map_err(|reason| Rejection::invalid_token(reason))?;
         self.check_audience(active, presented.resource()).map_err(Rejection::invalid_token)?;
         Ok(active.principal.clone())

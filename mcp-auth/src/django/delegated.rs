@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::{Map, Value};
 
 use crate::authority::{Answer, Credentials, Failure, Lookups, Until, url_problem};
-use crate::{Fetch, Rejection, Resource, fetch};
+use crate::{Fetch, Presented, Rejection, Resource, fetch};
 
 /// The longest cookie that is passed on: browsers keep 4096 bytes.
 const MAX_COOKIE: usize = 8192;
@@ -76,11 +76,12 @@ impl Delegated {
     ///
     /// # Errors
     /// The session does not hold, or the site does not tell.
-    pub(super) async fn judge(&self, cookie: &str, issuer: &str, now: SystemTime) -> Result<Option<Told>, Rejection> {
+    pub(super) async fn judge(&self, presented: Presented<'_>, issuer: &str) -> Result<Option<Told>, Rejection> {
+        let (cookie, now) = (presented.credential(), presented.now());
         if cookie.len() > MAX_COOKIE {
             return Err(Rejection::invalid_token("session_too_large"));
         }
-        match &*self.lookups.look_up(cookie, now, self.question(cookie, issuer, now)).await? {
+        match &*self.lookups.look_up(cookie, presented.network(), now, self.question(cookie, issuer, now)).await? {
             Ok(told) => Ok(Some(told.clone())),
             Err(NOBODY) => Ok(None),
             Err(reason) => Err(Rejection::invalid_token(reason)),

@@ -304,7 +304,7 @@ impl DjangoSession {
             }
             Mode::Delegated(delegated) => {
                 let issuer = self.issuer.as_deref().unwrap_or_else(|| delegated.origin());
-                let Some(told) = delegated.judge(cookie, issuer, now).await? else { return Ok(None) };
+                let Some(told) = delegated.judge(presented, issuer).await? else { return Ok(None) };
                 let mut principal = Principal::user(told.subject).issued_by(issuer).claim("groups", told.groups);
                 if let Some(until) = told.until {
                     principal = principal.valid_until(until);

@@ -464,7 +464,7 @@ async fn what_is_added_and_removed_is_met_by_the_next_request() {
 
 /// Who calls.
 #[tool(crate = crate)]
-fn whoami(caller: Option<mcp_auth::Principal>) -> String {
+fn whoami(caller: Option<Principal>) -> String {
     caller.map_or("nobody".to_owned(), |caller| caller.subject().to_owned())
 }
 

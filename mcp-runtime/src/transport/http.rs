@@ -294,6 +294,10 @@ impl TurnedDown {
             Some(rejection) if rejection.kind() == RejectionKind::Unavailable => {
                 tracing::warn!(target: "mcp_runtime::auth", %rejection, "request turned down");
             }
+            // Whoever is over the limit would fill the log.
+            Some(rejection) if rejection.kind() == RejectionKind::TooManyAttempts => {
+                tracing::debug!(target: "mcp_runtime::auth", %rejection, "request turned down");
+            }
             Some(rejection) => tracing::info!(target: "mcp_runtime::auth", %rejection, "request turned down"),
         }
         let refusal = endpoint.access.auth.as_ref().map(|auth| auth.refusal(rejection).map(ReplyBody::whole));
@@ -352,7 +356,9 @@ fn later(mut response: Response<ReplyBody>, seconds: u64) -> Response<ReplyBody>
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let Some(value) = headers.get(CONTENT_TYPE) else { return false };
+    let mut values = headers.get_all(CONTENT_TYPE).iter();
+    // Of two, somebody between may have read the other.
+    let (Some(value), None) = (values.next(), values.next()) else { return false };
     if value == JSON {
         return true;
     }
