@@ -2,6 +2,9 @@
 //! themselves. What only the inside of the crate can be asked is in its own tests.
 #![cfg(feature = "django")]
 
+#[cfg(feature = "redis")]
+#[path = "django/redis.rs"]
+mod redis;
 #[path = "django/site.rs"]
 mod site;
 
@@ -122,6 +125,54 @@ async fn sessions_in_cookies() {
         wrong.extend(differs(text(&case["name"]), &case["expect"], &told));
     }
     all_right(&wrong);
+}
+
+/// Those in JSON are read where their key says that they are; pickles are refused, whatever they hold.
+#[cfg(feature = "redis")]
+#[tokio::test]
+async fn sessions_in_redis() {
+    use base64::Engine as _;
+    use std::time::Duration;
+
+    let Some(vectors) = vectors() else { return };
+    let (site, redis, key) = (site(&vectors).await, redis::Redis::start().await, text(&vectors["settings"]["SECRET_KEY"]));
+    let (mut read, mut pickled) = (0, 0);
+    for case in list(&vectors["sessions_redis"]["cases"]) {
+        let (label, redis_key) = (text(&case["label"]), text(&case["redis_key"]));
+        let value = base64::prelude::BASE64_STANDARD.decode(text(&case["value_b64"])).expect(label);
+        // `{KEY_PREFIX}:{VERSION}:django.contrib.sessions.{cache|cached_db}{session_key}`
+        let (place, cookie) = redis_key.split_at(redis_key.len() - 32);
+        let mut place = place.splitn(3, ':');
+        let (prefix, version) = (place.next().expect(label), place.next().expect(label).parse().expect(label));
+        let session = DjangoSession::redis(&redis.url(), &site.url(), key).cache_keys(prefix, version);
+        let is_cached_db = place.next() == Some("django.contrib.sessions.cached_db");
+        assert_eq!(is_cached_db, text(&case["engine"]).ends_with(".cached_db"), "{label}");
+        let auth = configured(if is_cached_db { session.cached_db() } else { session }, &vectors, true);
+
+        let lifetime = case["ttl_seconds"].as_u64().map(Duration::from_secs);
+        redis.hold(redis_key, value, lifetime);
+        let told = user_of(&auth, cookie).await;
+        assert_eq!(redis.commands().iter().filter(|command| command.get(1).is_some_and(|key| key == redis_key)).count(), 2);
+        if let Err(why) = told {
+            assert!(!label.contains("JSON"), "{label}: {why}");
+            for part in ["pickled_session: ", "serializer", "`CACHES`", "`DjangoSession::delegated`", "`DjangoSession::database`"]
+            {
+                assert!(why.contains(part), "{label}: {why}");
+            }
+            pickled += 1;
+            continue;
+        }
+        all_right(&Vec::from_iter(differs(label, &case["expect"], &told)));
+        let request = Request::get("/mcp").header("cookie", format!("sessionid={cookie}")).body(()).expect("a request");
+        let Decision::Accepted(principal) = auth.decide(&request.into_parts().0).await else { panic!("{label}") };
+        assert_eq!(principal.expires_at(), lifetime.map(|lifetime| site::now() + lifetime), "{label}");
+        // Another password, and the hash in the session holds no longer.
+        site.run("UPDATE auth_user SET password = password || 'x' WHERE id = 1").await;
+        assert!(user_of(&auth, cookie).await.is_err_and(|why| why.starts_with("auth_hash_mismatch")), "{label}");
+        site.run("UPDATE auth_user SET password = substr(password, 1, length(password) - 1) WHERE id = 1").await;
+        read += 1;
+    }
+    assert!(read > 0 && pickled > 0, "{read} were read, {pickled} are pickles");
 }
 
 #[tokio::test]
