@@ -124,7 +124,8 @@ impl DjangoSession {
     ///
     /// Django pickles what it caches, and a pickle is a program: it is not read. The site's cache needs a serializer that
     /// writes JSON (`OPTIONS: {"serializer": ..}` in `CACHES`; with django-redis, its `JSONSerializer`, compressed by zlib or
-    /// not). A user of Redis that may send `GETRANGE` and `PTTL` is enough.
+    /// not). A user of Redis that may send `GETRANGE` and `PTTL` is enough, and `SELECT` where the URL names another database
+    /// than 0.
     #[cfg(feature = "redis")]
     #[must_use]
     pub fn redis(redis: &str, database: &str, secret_key: &str) -> Self {
