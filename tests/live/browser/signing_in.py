@@ -1,5 +1,6 @@
 """The web page of the MCP Inspector in a real browser, at an MCP server beside a Django site: a person signs in through the
-site's own pages, or lends the Inspector a relay session, and calls a tool, in both eras.
+site's own pages, or lends the Inspector a relay session, and calls a tool, in both eras. What is lent ends with what it was
+lent from: see lending.py.
 
 tests/live/part browser PROGRAM
 
@@ -21,6 +22,7 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[1:1] = [str(HERE.parent), str(HERE.parent / "django")]
 
+import lending  # noqa: E402
 from checks import check, equal, finish, skip  # noqa: E402
 from processes import free_port, reachable  # noqa: E402
 from services import Missing, Nginx, program  # noqa: E402
@@ -54,6 +56,7 @@ def main(example):
             finish()
         try:
             stack.enter_context(Nginx(CONFIGURATION, port, site.port, behind))
+            lending.main(site)
             chromium = browser()
         except Missing as missing:
             skip("a person at the Inspector's page", str(missing))

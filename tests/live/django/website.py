@@ -136,6 +136,12 @@ print(json.dumps({{name: str(User.objects.create(username=name, password=hashed)
 from django.contrib.auth.models import User
 assert User.objects.filter(username={name!r}).update(is_active=False) == 1""")
 
+    def end(self, session):
+        """As an administrator ends it: without the person."""
+        self.manage("shell", "-v0", "-c", f"""
+from django.contrib.sessions.models import Session
+assert Session.objects.filter(session_key={session!r}).delete()[0] == 1""")
+
 
 class Hidden(html.parser.HTMLParser):
     """The hidden fields of a page's forms."""
