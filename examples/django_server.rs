@@ -19,7 +19,7 @@
 use std::env;
 use std::error::Error;
 
-use mcp_runtime::auth::{DjangoOAuth, DjangoSession, Introspection, Jwt};
+use mcp_runtime::auth::{ApiKeyTable, ApiKeys, DjangoOAuth, DjangoSession, Introspection, Jwt};
 use mcp_runtime::prelude::*;
 
 /// Who is calling.
@@ -54,6 +54,11 @@ fn auth() -> Result<Auth, Box<dyn Error>> {
             }
             "oauth" => auth.with(DjangoOAuth::connect(&required("DATABASE_URL")?).issuer(&*issuer)),
             "jwt" => auth.with(Jwt::issuer(&*issuer)),
+            // For people's machines: the owner of a key is the primary key of a person.
+            "api-keys" => {
+                let table = ApiKeyTable::at(&required("DATABASE_URL")?);
+                auth.with(ApiKeys::prefix("site").store(table).issuer(&*issuer))
+            }
             "session-delegated" => {
                 let (url, id, secret) = asking()?;
                 let view = or("SESSION_URL", "http://127.0.0.1:8000/rs/session/");
@@ -74,6 +79,8 @@ fn read_directly(mode: &str) -> Result<DjangoSession, Box<dyn Error>> {
         "session-database" => DjangoSession::database(&database, &key),
         "session-signed-cookies" => DjangoSession::signed_cookies(&database, &key),
         "session-redis" => DjangoSession::redis(&required("REDIS_URL")?, &database, &key),
+        // The half of the engine that `session-database` does not read.
+        "session-redis-cached-db" => DjangoSession::redis(&required("REDIS_URL")?, &database, &key).cached_db(),
         unknown => return Err(format!("MODE has `{unknown}`, which is no way to let people in").into()),
     };
     Ok(sessions.fallback_keys(or("SECRET_KEY_FALLBACKS", "").split(',').filter(|key| !key.is_empty())))

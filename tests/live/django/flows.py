@@ -9,7 +9,9 @@ The sites are those of SITES below. All are set up first, and wait together unti
 
 import base64
 import contextlib
+import hashlib
 import pathlib
+import secrets
 import signal
 import subprocess
 import sys
@@ -35,7 +37,11 @@ SITES = {
     "signed-cookies": ([], {"SESSION_ENGINE": "signed_cookies"}, ["session-delegated", "session-signed-cookies"]),
     "redis": ([Redis], {"SESSION_ENGINE": "cache"}, ["session-delegated", "session-redis"]),
     "redis-pickle": ([Redis], {"SESSION_ENGINE": "cache", "REDIS_SERIALIZER": "pickle"}, ["session-delegated"]),
-    "cached-db": ([PostgreSQL, Redis], {"SESSION_ENGINE": "cached_db"}, ["session-delegated", "session-database"]),
+    "cached-db": (
+        [PostgreSQL, Redis],
+        {"SESSION_ENGINE": "cached_db"},
+        ["session-delegated", "session-database", "session-redis-cached-db"],
+    ),
     # One origin for a site and a server: see proxy.py.
     "nginx": None,
     "one-origin": None,
@@ -43,6 +49,12 @@ SITES = {
 # Seconds until a mode sees that a credential has ended; the others see it at once. A JWT is good until it expires.
 DELAYS = {"introspection": 30, STOCK: 30, "session-delegated": 30, "jwt": 60}
 SLACK = 1.5
+
+# As the documentation of `ApiKeyTable` has it.
+KEYS = """CREATE TABLE mcp_api_key (
+    id TEXT PRIMARY KEY, sha256 TEXT NOT NULL, owner TEXT NOT NULL, label TEXT, scopes TEXT NOT NULL DEFAULT '', expires_at BIGINT
+);
+GRANT SELECT ON mcp_api_key TO mcp_ro;"""
 
 PEOPLE = ("stays", "leaves", "changes", "goes", "revokes", "refreshes")
 
@@ -148,6 +160,8 @@ class Trial:
             self.outage()
         if self.name == "redis-pickle":
             self.pickle()
+        if self.name == "postgresql":
+            self.keys()
 
     def server(self, mode, **changes):
         if mode == STOCK:
@@ -377,6 +391,38 @@ class Trial:
                     one_of(server.ask(session=self.sessions["stays"]).status, (401, 503), "status")
             except AssertionError as refusal:
                 contains(str(refusal), "serializer", "the refusal to start")
+
+    def keys(self):
+        """Keys in a table of this database: SQLite's are tried where no site is needed."""
+        what = f"{self.name}, api-keys: "
+        if self.program is None:
+            skip(f"{what}a row is a key", "the stub reads nothing itself")
+            return
+        postgresql, name = self.site.postgresql, self.site.environment["DATABASE_NAME"]
+        postgresql.sql(KEYS, name)
+
+        def key(row, scopes="mcp:tools", expires_at="NULL"):
+            text = f"site_{row}_{secrets.token_hex(16)}"
+            values = f"'{row}', '{hashlib.sha256(text.encode()).hexdigest()}', '{self.ids['stays']}', 'a laptop'"
+            postgresql.sql(f"INSERT INTO mcp_api_key VALUES ({values}, '{scopes}', {expires_at})", name)
+            return text
+
+        with self.server("api-keys") as server:
+            good, brief = key("good"), key("brief", expires_at=int(time.time()) + 3600)
+            with check(f"{what}a row is a key of its owner's"):
+                self.expect(server, "stays", server.ask(bearer=good))
+                self.expect(server, "stays", server.ask(bearer=brief))
+            with check(f"{what}401 for a key that expired, or that no row has; 403 without the scope"):
+                equal(server.ask(bearer=key("past", expires_at=int(time.time()) - 1)).status, 401, "status of the former")
+                for other in (good[:-1] + ("0" if good[-1] != "0" else "1"), good.replace("good", "other")):
+                    equal(server.ask(bearer=other).status, 401, f"status for {other[:10]}")
+                equal(server.ask(bearer=key("less", scopes="notes")).status, 403, "status of the latter")
+            with check(f"{what}401 at once when the row is gone, 503 when the table is"):
+                postgresql.sql("DELETE FROM mcp_api_key WHERE id = 'good'", name)
+                equal(server.ask(bearer=good).status, 401, "status")
+                self.expect(server, "stays", server.ask(bearer=brief))
+                postgresql.sql("DROP TABLE mcp_api_key", name)
+                equal(server.ask(bearer=brief).status, 503, "status")
 
     def grants(self):
         postgresql, name = self.site.postgresql, self.site.environment["DATABASE_NAME"]

@@ -3,16 +3,17 @@
 What the program (examples/django_server.rs) is told, in its environment:
 
 MODE                what to accept, in this order, separated by commas:
-                      introspection | oauth | jwt
-                      session-delegated | session-database | session-signed-cookies | session-redis
+                      introspection | oauth | jwt | api-keys
+                      session-delegated | session-database | session-signed-cookies
+                      session-redis | session-redis-cached-db
 ADDRESS             host:port to listen on
 PUBLIC_URL          this server as clients know it, the resource that tokens must name
 ISSUER              the authorization server, and the issuer of every principal
 INTROSPECTION_URL   RFC 7662, with TOKEN_URL, CLIENT_ID and CLIENT_SECRET for client_credentials
 SESSION_URL         where sessions are delegated to, with the same client
-DATABASE_URL        sqlite:///path or postgres://..., for oauth and session-database
+DATABASE_URL        sqlite:///path or postgres://..., for oauth, api-keys and sessions that are read directly
 SECRET_KEY          Django's, for sessions that are read directly; SECRET_KEY_FALLBACKS separated by commas
-REDIS_URL           for session-redis
+REDIS_URL           for session-redis and session-redis-cached-db
 
 Once it listens it prints `listening on http://HOST:PORT`. It serves MCP at /mcp with a tool `whoami` without arguments,
 for which a token needs the scope mcp:tools, and which sessions may call; its structuredContent is
