@@ -12,12 +12,14 @@ from django.contrib.auth.models import Group
 from django.contrib.sessions.models import Session
 from django.core import signing
 from django.core.cache import cache
+from django.db import OperationalError
 from django.test import Client, SimpleTestCase, TestCase, override_settings
 from django.urls import include, path
 from django.utils import timezone
 from oauth2_provider.models import get_access_token_model, get_application_model, get_refresh_token_model
+from oauth2_provider.scopes import SettingsScopes
 
-from .apps import rs_settings
+from .apps import rs_settings, scopes
 
 Application, AccessToken, RefreshToken = get_application_model(), get_access_token_model(), get_refresh_token_model()
 User = get_user_model()
@@ -418,3 +420,31 @@ class Settings(SimpleTestCase):
         self.assertEqual(self.faults(MCP_RS_CLIENTS="rs"), ["rs.E001"])
         self.assertEqual(self.faults(MCP_RS_CLIENTS=[""]), ["rs.E001"])
         self.assertEqual(self.faults(MCP_ISSUER="www.example.com"), ["rs.E002"])
+
+    def faults_of_scopes(self, backend, **values):
+        with override_settings(OAUTH2_PROVIDER={"SCOPES_BACKEND_CLASS": backend, **values}):
+            return [(fault.id, fault.is_serious()) for fault in scopes(None)]
+
+    def test_a_scopes_backend_that_is_not_there(self):
+        for backend in ("nowhere.scopes.Scopes", "rs.tests.Missing"):
+            self.assertEqual(self.faults_of_scopes(backend), [("rs.E003", True)], backend)
+
+    def test_introspection_for_public_clients(self):
+        everything = {"SCOPES": {"mcp:tools": "Call tools", "introspection": "Ask about other tokens"}}
+        toolkit = "oauth2_provider.scopes.SettingsScopes"
+        self.assertEqual(self.faults_of_scopes(toolkit, **everything), [("rs.W001", False)])
+        self.assertEqual(self.faults_of_scopes(toolkit, SCOPES={"mcp:tools": "Call tools"}), [])
+        self.assertEqual(self.faults_of_scopes("rs.tests.Careful", **everything), [])
+
+    def test_a_scopes_backend_that_wants_its_tables(self):
+        self.assertEqual(self.faults_of_scopes("rs.tests.InTables"), [])
+
+
+class Careful(SettingsScopes):
+    def get_available_scopes(self, application=None, request=None, *args, **kwargs):
+        return [] if application.client_type == application.CLIENT_PUBLIC else ["introspection"]
+
+
+class InTables(SettingsScopes):
+    def get_available_scopes(self, application=None, request=None, *args, **kwargs):
+        raise OperationalError("no such table")
