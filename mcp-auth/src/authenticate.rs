@@ -10,7 +10,7 @@ use http::HeaderName;
 use http::request::Parts;
 
 use crate::digest::sha256;
-use crate::{Network, Principal, Rejection, Resource};
+use crate::{Look, Network, Principal, Rejection, Resource};
 
 /// What [`Authenticate::authenticate`] returns.
 pub type AuthenticateFuture<'a> = Pin<Box<dyn Future<Output = Verdict> + Send + 'a>>;
@@ -43,6 +43,11 @@ pub trait Authenticate: Send + Sync + 'static {
     fn owns(&self, token: Presented<'_>) -> bool {
         let _ = token;
         false
+    }
+
+    /// How the bearer tokens look that it owns, where that can be said: a chain in which another owns them first does not build.
+    fn looks(&self) -> Vec<Look> {
+        Vec::new()
     }
 
     /// Does this credential hold, and whose is it? [`Verdict::NotMine`] is for a session in which nobody is logged in; what is
@@ -205,11 +210,17 @@ where
         vec![self.place.clone()]
     }
 
-    fn owns(&self, _: Presented<'_>) -> bool {
-        true
-    }
-
     fn authenticate<'a>(&'a self, presented: Presented<'a>) -> AuthenticateFuture<'a> {
         Box::pin((self.judge)(presented.credential().to_owned()))
+    }
+
+    fn problems(&self, _: Option<&Resource>) -> Vec<String> {
+        if self.place != Place::Bearer {
+            return Vec::new();
+        }
+        vec![
+            "a function owns no bearer tokens, so it would never be asked: give it those that nobody owns with `Place::AnyBearer`, or implement `Authenticate` with `owns`"
+                .to_owned(),
+        ]
     }
 }

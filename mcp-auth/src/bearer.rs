@@ -7,6 +7,7 @@ mod google;
 mod introspection;
 #[cfg(feature = "jwt")]
 mod jwt;
+mod look;
 mod static_token;
 
 use base64::Engine as _;
@@ -27,6 +28,7 @@ pub use google::GoogleTokens;
 pub use introspection::Introspection;
 #[cfg(feature = "jwt")]
 pub use jwt::Jwt;
+pub use look::Look;
 pub use static_token::StaticTokens;
 
 /// A token that its server says is good.

@@ -1,18 +1,20 @@
 //! The chain: which credential of a request counts, whose it is, and what becomes of the request.
 
+mod problems;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::HeaderName;
-use http::header::{AUTHORIZATION, COOKIE};
+use http::header::AUTHORIZATION;
 use http::request::Parts;
 
 use crate::attempts::{Attempt, Attempts, Damper};
 use crate::authenticate::{Authenticate, Credential, Judge, Place, Presented, Verdict};
 use crate::bearer::{Authorization, authorization, is_jwt};
 use crate::cookie::{check, cookie};
-use crate::{Challenge, Principal, Rejection, RejectionKind, Resource, is_scope_token};
+use crate::{Challenge, Principal, Rejection, RejectionKind, Resource};
 
 /// What the whole chain says.
 #[derive(Clone, Debug)]
@@ -74,6 +76,7 @@ impl Auth {
     }
 
     /// Appends a function that judges the credentials of one place: `auth.with_fn(Place::AnyBearer, |token| async move { .. })`.
+    /// Not those of [`Place::Bearer`]: a function can not tell which are its own.
     #[must_use]
     pub fn with_fn<F, R>(self, place: Place, judge: F) -> Self
     where
@@ -107,54 +110,6 @@ impl Auth {
     #[must_use]
     pub fn clock(self, clock: fn() -> SystemTime) -> Self {
         Self { clock, ..self }
-    }
-
-    /// What is wrong with the configuration, over all authenticators.
-    #[must_use]
-    pub fn problems(&self) -> Vec<String> {
-        if self.links.is_empty() {
-            return vec!["the authentication chain is empty, so it would accept nobody: add one with `.with(..)`".to_owned()];
-        }
-        let mut problems: Vec<_> =
-            self.links.iter().flat_map(|link| link.authenticator.problems(self.resource.as_ref())).collect();
-        let bearer = |link: &&Link| link.is_at(&Place::Bearer) || link.is_at(&Place::AnyBearer);
-        if let Some(first) = self.links.iter().filter(bearer).position(|link| link.is_at(&Place::AnyBearer))
-            && first + 1 < self.links.iter().filter(bearer).count()
-        {
-            problems.push(
-                "an authenticator of all bearer tokens stands before another that reads bearer tokens, which would never be asked: put it last, and have but one"
-                    .to_owned(),
-            );
-        }
-        for (at, link) in self.links.iter().enumerate() {
-            let taken = |place: &&Place| {
-                let own = matches!(place, Place::Header(_) | Place::Cookie(_) | Place::Scheme(_));
-                own && self.links[..at].iter().any(|earlier| earlier.is_at(place))
-            };
-            problems.extend(link.places.iter().filter(taken).map(|place| match place {
-                Place::Header(name) => format!("two authenticators read the header `{name}`: the second would never be asked"),
-                Place::Scheme(scheme) => {
-                    format!("two authenticators read the scheme `{scheme}`: the second would never be asked")
-                }
-                _ => "two authenticators read one cookie: the second would never be asked".to_owned(),
-            }));
-        }
-        let places = self.links.iter().flat_map(|link| &link.places);
-        problems.extend(places.filter_map(|place| match place {
-            // Read as any header, cookies would count on requests of any site's pages.
-            Place::Header(name) if *name == COOKIE || *name == AUTHORIZATION => {
-                Some(format!("`{name}` is no header of one authenticator's own: it has places that know its rules"))
-            }
-            _ => None,
-        }));
-        let cookies = self.links.iter().any(|link| link.places.iter().any(|place| matches!(place, Place::Cookie(_))));
-        if cookies && self.resource.is_none() {
-            problems.push("a session counts only for pages of this site, which is not known: set the public URL".to_owned());
-        }
-        let wrong = self.scopes.iter().filter(|scope| !is_scope_token(scope));
-        problems.extend(wrong.map(|scope| format!("`{scope}` is no scope: one word, without quotes and backslashes")));
-        problems.extend(self.damper.iter().flat_map(|damper| damper.problems()));
-        problems
     }
 
     /// The authorization servers whose tokens are accepted, by issuer.

@@ -55,8 +55,7 @@ pub use authenticate::{Authenticate, AuthenticateFuture, Peer, Place, Presented,
 pub use bearer::ApiKeyTable;
 #[cfg(feature = "jwt")]
 pub use bearer::Jwt;
-pub use bearer::StaticTokens;
-pub use bearer::{ApiKey, ApiKeyError, ApiKeyFuture, ApiKeyStore, ApiKeyStoreError, ApiKeys};
+pub use bearer::{ApiKey, ApiKeyError, ApiKeyFuture, ApiKeyStore, ApiKeyStoreError, ApiKeys, Look, StaticTokens};
 #[cfg(feature = "introspection")]
 pub use bearer::{GoogleTokens, Introspection};
 pub use chain::{Auth, Decision};

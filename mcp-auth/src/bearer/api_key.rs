@@ -24,7 +24,7 @@ pub use table::ApiKeyTable;
 
 use crate::digest::sha256;
 use crate::{
-    Authenticate, AuthenticateFuture, Place, Presented, Principal, Rejection, Resource, Scheme, Verdict, is_scope_token,
+    Authenticate, AuthenticateFuture, Look, Place, Presented, Principal, Rejection, Resource, Scheme, Verdict, is_scope_token,
 };
 
 const HEADER: HeaderName = HeaderName::from_static("x-api-key");
@@ -190,6 +190,10 @@ impl Authenticate for ApiKeys {
     // By the prefix alone: a key that was mangled on its way is still a secret of ours, and for nobody else to see.
     fn owns(&self, token: Presented<'_>) -> bool {
         token.credential().strip_prefix(&*self.prefix).is_some_and(|rest| rest.starts_with('_'))
+    }
+
+    fn looks(&self) -> Vec<Look> {
+        vec![Look::Prefix(format!("{}_", self.prefix).into())]
     }
 
     fn authenticate<'a>(&'a self, presented: Presented<'a>) -> AuthenticateFuture<'a> {

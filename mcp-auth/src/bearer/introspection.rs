@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use self::answer::Rules;
 use super::{Active, is_jwt, says_issuer};
 use crate::authority::{Answer, Credentials, Failure, Lookups, url_problem};
-use crate::{Authenticate, AuthenticateFuture, Fetch, Place, Presented, Principal, Rejection, Resource, Unbound, fetch};
+use crate::{Authenticate, AuthenticateFuture, Fetch, Look, Place, Presented, Principal, Rejection, Resource, Unbound, fetch};
 
 /// The longest token that a server is asked about, in bytes.
 pub(super) const MAX_TOKEN: usize = 8 << 10;
@@ -200,6 +200,10 @@ impl Authenticate for Introspection {
     fn owns(&self, token: Presented<'_>) -> bool {
         let token = token.credential();
         token.len() <= MAX_TOKEN && is_jwt(token) && self.jwts_of.iter().any(|issuer| says_issuer(token, issuer))
+    }
+
+    fn looks(&self) -> Vec<Look> {
+        self.jwts_of.iter().cloned().map(Look::Issuer).collect()
     }
 
     fn authenticate<'a>(&'a self, presented: Presented<'a>) -> AuthenticateFuture<'a> {

@@ -23,7 +23,7 @@ use self::seen::{Occasion, Seen};
 use self::token::{MAX_BYTES, Token};
 use super::{is_jwt, says_issuer};
 use crate::fetch::metadata::{origin, urls};
-use crate::{Authenticate, AuthenticateFuture, Fetch, Place, Presented, Principal, Rejection, Resource, fetch};
+use crate::{Authenticate, AuthenticateFuture, Fetch, Look, Place, Presented, Principal, Rejection, Resource, fetch};
 
 const MAX_LEEWAY: Duration = Duration::from_secs(5 * 60);
 
@@ -220,6 +220,10 @@ impl Authenticate for Jwt {
             return is_jwt(token);
         }
         self.seen.has(presented.sha256()) || says_issuer(token, &self.source.issuer)
+    }
+
+    fn looks(&self) -> Vec<Look> {
+        vec![Look::Issuer(self.source.issuer.as_ref().into())]
     }
 
     fn authenticate<'a>(&'a self, presented: Presented<'a>) -> AuthenticateFuture<'a> {

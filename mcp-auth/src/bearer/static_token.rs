@@ -5,7 +5,7 @@ use std::fmt;
 use subtle::ConstantTimeEq;
 
 use super::is_token;
-use crate::{Authenticate, AuthenticateFuture, Place, Presented, Principal, Resource, Scheme, Verdict};
+use crate::{Authenticate, AuthenticateFuture, Look, Place, Presented, Principal, Resource, Scheme, Verdict};
 
 /// The least length of a token, in bytes. Shorter ones can be guessed over the network.
 const MIN_LENGTH: usize = 16;
@@ -51,6 +51,11 @@ impl Authenticate for StaticTokens {
 
     fn owns(&self, token: Presented<'_>) -> bool {
         self.find(token.credential()).is_some()
+    }
+
+    fn looks(&self) -> Vec<Look> {
+        let look = |(token, of): &(Box<str>, Principal)| Look::Token { token: token.clone(), of: of.subject().into() };
+        self.tokens.iter().map(look).collect()
     }
 
     fn authenticate<'a>(&'a self, presented: Presented<'a>) -> AuthenticateFuture<'a> {

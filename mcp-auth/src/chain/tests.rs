@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::Request;
 
 use super::*;
-use crate::{AuthenticateFuture, RejectionKind, StaticTokens};
+use crate::{ApiKeys, AuthenticateFuture, RejectionKind, StaticTokens};
 
 const ALICE: &str = "alice-0123456789abcdef";
 
@@ -221,4 +221,73 @@ fn who_would_never_be_asked_is_a_mistake() {
     assert_eq!(problems(everything().scopes(["two words"])), 1);
     let nowhere = Auth::chain().with(at(Place::Cookie("sessionid".into())));
     assert!(nowhere.problems()[0].contains("public URL"), "{:?}", nowhere.problems());
+}
+
+/// What is said of authenticators that own what another owns.
+fn owned_twice(auth: &Auth) -> Vec<String> {
+    auth.problems().into_iter().filter(|problem| problem.contains("two authenticators own")).collect()
+}
+
+#[test]
+fn a_bearer_token_has_one_owner() {
+    let keys = |prefix: &str| {
+        let (_, key) = ApiKeys::generate(prefix).expect("a key");
+        ApiKeys::prefix(prefix).key(key.owner("machine"))
+    };
+    let told = |auth: Auth| owned_twice(&auth).join("; ");
+    let twice =
+        |what: &str| format!("two authenticators own {what}: the second would never be asked, so have only one that does");
+    assert_eq!(told(Auth::chain().with(keys("acme")).with(keys("acme2"))), "");
+    assert_eq!(told(Auth::chain().with(keys("acme")).with(keys("acme"))), twice("tokens that begin with `acme_`"));
+    let acme = Scripted { place: Place::Bearer, prefix: "acme" };
+    assert_eq!(told(Auth::chain().with(acme).with(keys("acme2"))), twice("tokens that begin with `acme2_`"));
+    let tokens = |names: &[&str]| {
+        let add = |tokens: StaticTokens, name: &&str| tokens.token(format!("acme_{name}-0123456789"), Principal::user(*name));
+        names.iter().fold(StaticTokens::new(), add)
+    };
+    let shared = Auth::chain().with(tokens(&["ada", "bob"])).with(tokens(&["bob", "eve"]));
+    assert_eq!(told(shared), twice("the static token of `bob`"), "named, and not shown");
+    assert_eq!(told(Auth::chain().with(tokens(&["ada"])).with(keys("acme"))), "", "the keys have others");
+    assert_eq!(told(Auth::chain().with(keys("acme")).with(tokens(&["ada"]))), twice("the static token of `ada`"));
+    assert!(!format!("{:?}", tokens(&["ada"]).looks()).contains("0123456789"));
+}
+
+#[cfg(feature = "jwt")]
+#[test]
+fn an_issuer_has_one_authenticator() {
+    use crate::Jwt;
+    let [one, other] = ["https://a.example/o", "https://b.example"];
+    let twice =
+        ["two authenticators own JWTs of `https://a.example/o`: the second would never be asked, so have only one that does"];
+    assert!(owned_twice(&Auth::chain().with(Jwt::issuer(one)).with(Jwt::issuer(other))).is_empty());
+    assert_eq!(owned_twice(&Auth::chain().with(Jwt::issuer(one)).with(Jwt::issuer(one).audience("x"))), twice);
+    #[cfg(feature = "introspection")]
+    {
+        let asked = |issuer: &str| crate::Introspection::at("https://a.example/o/introspect/").issuer(one).jwts_of(issuer);
+        assert!(owned_twice(&Auth::chain().with(Jwt::issuer(one)).with(asked(other))).is_empty());
+        assert_eq!(owned_twice(&Auth::chain().with(Jwt::issuer(one)).with(asked(one))), twice);
+        assert_eq!(owned_twice(&Auth::chain().with(asked(one)).with(Jwt::issuer(one))), twice);
+    }
+}
+
+#[test]
+fn a_function_owns_no_bearer_tokens() {
+    let at = |place| Auth::chain().with_fn(place, |name| async { Verdict::Accepted(Principal::user(name)) });
+    let auth = at(Place::Bearer);
+    assert!(matches!(&auth.problems()[..], [one] if one.contains("`Place::AnyBearer`")), "{:?}", auth.problems());
+    assert!(at(Place::AnyBearer).problems().is_empty());
+    for token in ["eyJhbGciOiJub25lIn0.e30.x~", "opaque"] {
+        assert_eq!(told(&auth, &[("authorization", &format!("Bearer {token}"))]), "401 nobodys", "it is shown to nobody");
+    }
+}
+
+#[test]
+fn a_scheme_has_one_name() {
+    let problems = |auth: &Auth| auth.problems().len();
+    let schemes = |names: &[&str]| names.iter().fold(Auth::chain(), |auth, name| auth.with(at(Place::Scheme((*name).into()))));
+    assert_eq!(problems(&schemes(&["Badge", "Basic"])), 0);
+    assert_eq!(problems(&schemes(&["Badge", "badge"])), 1, "it is read in any case");
+    for never in ["Bearer", "bearer", "", "a b", "a\tb"] {
+        assert_eq!(problems(&schemes(&[never])), 1, "{never:?} is never found");
+    }
 }
