@@ -97,6 +97,10 @@ impl<'a> Credential<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
         Self { text, sha256: OnceLock::new() }
     }
+
+    pub(crate) fn text(&self) -> &'a str {
+        self.text
+    }
 }
 
 /// A credential as it came.

@@ -165,13 +165,14 @@ impl Auth {
     }
 
     pub(crate) async fn decide_at(&self, head: &Parts, now: SystemTime) -> Decision {
-        let principal = match self.credential(head, now).await {
-            Ok(Some(principal)) => principal,
+        let (principal, credential) = match self.credential(head, now).await {
+            Ok(Some(found)) => found,
             Ok(None) => return Decision::Anonymous,
             Err(rejection) => return Decision::Rejected(rejection),
         };
         if self.scopes.iter().any(|scope| !principal.granted().grants(scope)) {
-            return Decision::Rejected(Rejection::insufficient_scope().detail(principal.subject()));
+            let lacking = Rejection::insufficient_scope().detail(principal.subject());
+            return Decision::Rejected(about(lacking, credential));
         }
         Decision::Accepted(principal)
     }
@@ -186,13 +187,14 @@ impl Auth {
         }
     }
 
-    async fn credential(&self, head: &Parts, now: SystemTime) -> Result<Option<Principal>, Rejection> {
+    /// Who calls, and by which credential: an empty one where an authenticator found it by itself.
+    async fn credential<'a>(&'a self, head: &'a Parts, now: SystemTime) -> Result<Option<(Principal, &'a str)>, Rejection> {
         let mut accepted = match self.explicit(head, now)? {
             None => None,
             Some((link, credential)) => {
                 let presented = self.present(&credential, head, now);
                 match self.ask(link, presented).await? {
-                    Some(principal) => Some(principal),
+                    Some(principal) => Some((principal, credential.text())),
                     None => return Err(self.nobodys(presented)),
                 }
             }
@@ -201,12 +203,12 @@ impl Auth {
             let found_by_itself = Credential::new("");
             let presented = self.present(&found_by_itself, head, now);
             let Some(principal) = self.ask(link, presented).await? else { continue };
-            if accepted.replace(principal).is_some() {
+            if accepted.replace((principal, "")).is_some() {
                 return Err(Rejection::invalid_request("more than one credential"));
             }
         }
         match accepted {
-            Some(principal) => Ok(Some(principal)),
+            Some(accepted) => Ok(Some(accepted)),
             None => self.session(head, now).await,
         }
     }
@@ -236,10 +238,12 @@ impl Auth {
                 let Place::Header(name) = place else { continue };
                 let mut values = head.headers.get_all(name).iter();
                 let Some(value) = values.next() else { continue };
-                if values.next().is_some() {
-                    return Err(Rejection::invalid_request("a header with a credential is given twice"));
-                }
                 let credential = value.to_str().map_err(|_| Rejection::invalid_request("malformed credential"))?;
+                if let Some(second) = values.next() {
+                    let twice = Rejection::invalid_request("a header with a credential is given twice");
+                    let is_one = second == value && values.all(|other| other == value);
+                    return Err(if is_one { about(twice, credential) } else { twice });
+                }
                 add(Some(link), Credential::new(credential))?;
             }
         }
@@ -269,8 +273,7 @@ impl Auth {
                 _ => {}
             }
         }
-        let credential = presented.credential();
-        answer.map_err(|rejection| if credential.is_empty() { rejection } else { rejection.of(credential) })
+        answer.map_err(|rejection| about(rejection, presented.credential()))
     }
 
     /// What becomes of a credential that no authenticator knows.
@@ -300,20 +303,25 @@ impl Auth {
     }
 
     /// What a browser sends by itself.
-    async fn session(&self, head: &Parts, now: SystemTime) -> Result<Option<Principal>, Rejection> {
+    async fn session<'a>(&self, head: &'a Parts, now: SystemTime) -> Result<Option<(Principal, &'a str)>, Rejection> {
         for link in &self.links {
             for place in &link.places {
                 let Place::Cookie(name) = place else { continue };
-                let Some(credential) = cookie(&head.headers, name)? else { continue };
-                check(head, self.resource.as_ref())?;
-                let credential = Credential::new(credential);
+                let Some(cookie) = cookie(&head.headers, name)? else { continue };
+                check(head, self.resource.as_ref()).map_err(|rejection| about(rejection, cookie))?;
+                let credential = Credential::new(cookie);
                 if let Some(principal) = self.ask(link, self.present(&credential, head, now)).await? {
-                    return Ok(Some(principal));
+                    return Ok(Some((principal, cookie)));
                 }
             }
         }
         Ok(None)
     }
+}
+
+/// With the credential, where the chain has seen one.
+fn about(rejection: Rejection, credential: &str) -> Rejection {
+    if credential.is_empty() { rejection } else { rejection.of(credential) }
 }
 
 impl fmt::Debug for Auth {

@@ -21,8 +21,9 @@ pub(crate) fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'
             }
             let value = value.trim_start_matches([' ', '\t']);
             let value = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
-            if found.replace(value).is_some() {
-                return Err(Rejection::invalid_request("the session cookie is given twice"));
+            if let Some(other) = found.replace(value) {
+                let twice = Rejection::invalid_request("the session cookie is given twice");
+                return Err(if other == value { twice.of(value) } else { twice });
             }
         }
     }

@@ -47,19 +47,22 @@ fn header(name: &'static str) -> Place {
 
 /// What the chain says of a POST with these headers: a name, `-` for nobody, or the status and reason of a rejection.
 fn told(auth: &Auth, headers: &[(&'static str, &str)]) -> String {
+    match decided(auth, headers) {
+        Decision::Anonymous => "-".to_owned(),
+        Decision::Accepted(principal) => principal.subject().to_owned(),
+        Decision::Rejected(rejection) => format!("{} {}", rejection.kind().status().as_u16(), rejection.reason()),
+    }
+}
+
+fn decided(auth: &Auth, headers: &[(&'static str, &str)]) -> Decision {
     let mut request = Request::post("https://a.example/mcp?access_token=alice~&x-key=alice~").body(()).expect("a request");
     for (name, value) in headers {
         request.headers_mut().append(*name, value.parse().expect("a value"));
     }
     let (head, ()) = request.into_parts();
-    let decided = match pin!(auth.decide(&head)).poll(&mut Context::from_waker(Waker::noop())) {
+    match pin!(auth.decide(&head)).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(decided) => decided,
         Poll::Pending => panic!("nothing waits here"),
-    };
-    match decided {
-        Decision::Anonymous => "-".to_owned(),
-        Decision::Accepted(principal) => principal.subject().to_owned(),
-        Decision::Rejected(rejection) => format!("{} {}", rejection.kind().status().as_u16(), rejection.reason()),
     }
 }
 
@@ -201,6 +204,32 @@ fn a_rejection_tells_the_log_which_and_the_client_nothing() {
     assert_eq!(rejection.message(), Rejection::invalid_token("unknown").message());
     assert!(!format!("{rejection:?}").contains("a secret"));
     assert_eq!(rejection.kind(), RejectionKind::InvalidToken);
+}
+
+#[test]
+fn every_refusal_of_one_credential_tells_the_log_which() {
+    let auth = everything().scopes(["notes"]);
+    let (other_cookie, evil) = (("cookie", "sessionid=dan~"), ("origin", "https://evil.example"));
+    for (headers, reason, credential) in [
+        (&[COOKIE, evil, JSON][..], "cookie_of_a_foreign_origin", Some("carol~")),
+        (&[COOKIE, JSON], "cookie_without_an_origin", Some("carol~")),
+        (&[COOKIE, SAME], "cookie_without_json", Some("carol~")),
+        (&[COOKIE, COOKIE, SAME, JSON], "the session cookie is given twice", Some("carol~")),
+        (&[COOKIE, other_cookie, SAME, JSON], "the session cookie is given twice", None),
+        (&[COOKIE, SAME, JSON], "insufficient_scope: carol", Some("carol~")),
+        (&[("x-key", "dan~")], "insufficient_scope: dan", Some("dan~")),
+        (&[("x-key", "dan~"), ("x-key", "dan~")], "a header with a credential is given twice", Some("dan~")),
+        (&[("x-key", "dan~"), ("x-key", "eve~")], "a header with a credential is given twice", None),
+        (&[("x-key", "dan~"), ("x-key", "dan~"), ("x-key", "eve~")], "a header with a credential is given twice", None),
+        (&[("authorization", "Bearer eve~")], "insufficient_scope: eve", Some("eve~")),
+    ] {
+        let Decision::Rejected(rejection) = decided(&auth, headers) else { panic!("{headers:?} is let in") };
+        let of = credential.map(|text| format!(" (credential {})", sha256_of(text))).unwrap_or_default();
+        assert_eq!(rejection.to_string(), format!("{reason}{of}"), "{headers:?}");
+    }
+    let itself = Auth::chain().with(|_: &Parts| async { Verdict::Accepted(Principal::user("gate")) }).scopes(["notes"]);
+    let Decision::Rejected(rejection) = decided(&itself, &[]) else { panic!("it lacks a scope") };
+    assert_eq!(rejection.to_string(), "insufficient_scope: gate", "the chain has seen none");
 }
 
 fn sha256_of(text: &str) -> String {
