@@ -36,7 +36,7 @@ const CACHING: &str = "public, max-age=600";
 /// use mcp_auth::MetadataMirror;
 ///
 /// let mirror = MetadataMirror::of("https://www.example.com/o").fetching_with(client);
-/// # tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(async {
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(async {
 /// let answer = mirror.answer(&Method::GET).await;
 /// # assert_eq!(answer.status(), 200);
 /// # });
@@ -56,7 +56,7 @@ pub struct MetadataMirror {
 #[derive(Default)]
 struct Kept {
     state: RwLock<State>,
-    flight: Mutex<Flight<Result<Vec<u8>, String>>>,
+    flight: Mutex<Flight<Vec<u8>>>,
 }
 
 #[derive(Default)]

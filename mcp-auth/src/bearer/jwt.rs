@@ -49,9 +49,9 @@ const MAX_LEEWAY: Duration = Duration::from_secs(5 * 60);
 /// The caller is the `sub`, with the scopes of `scope` or `scp`, the client of `client_id` or `azp`, and all claims. Where a
 /// client acts for itself (the client credentials grant of RFC 6749), [`Principal::subject`] is [`Principal::client`].
 ///
-/// The keys are found through the server's metadata (RFC 8414, or OIDC Discovery), and kept for at most 15 minutes. A
-/// token of an unknown key makes it look again, once a minute at most. While the server does not answer, the last keys count for
-/// up to a day; then requests are answered with 503, never with "invalid token".
+/// The keys are found through the server's metadata (RFC 8414, or OIDC Discovery) within 12 seconds, and kept for at most 15
+/// minutes. A token of an unknown key makes it look again, once a minute at most. While the server does not answer, the last
+/// keys count for up to a day; then requests are answered with 503, never with "invalid token".
 ///
 /// A JWT can not be revoked before it expires: let the server issue them for minutes.
 pub struct Jwt {

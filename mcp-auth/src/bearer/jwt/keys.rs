@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::discovery::{Place, Source};
 use super::key_set::KeySet;
@@ -29,6 +29,8 @@ const SHORT_PAUSE: Duration = Duration::from_secs(5);
 const SEEK: Duration = MINUTE;
 /// How long it counts where the keys were found.
 const MOVE: Duration = Duration::from_secs(60 * 60);
+/// How long it is looked for at most, so that there is time for the keys themselves.
+const SEARCH: Duration = Duration::from_secs(7);
 
 /// A set of keys, and its number among the sets of its authority.
 #[derive(Clone, Debug)]
@@ -49,7 +51,7 @@ impl From<Unreachable> for Rejection {
 }
 
 /// What a fetch brings: the keys, and where they were.
-type Fetched = Result<(KeySet, Place), String>;
+type Fetched = (KeySet, Place);
 
 #[derive(Default)]
 pub(super) struct Keys {
@@ -198,7 +200,7 @@ impl State {
     }
 }
 
-async fn fetch(source: Source, known: Option<(Place, Instant)>) -> Fetched {
+async fn fetch(source: Source, known: Option<(Place, Instant)>) -> Result<Fetched, String> {
     let (known, fresh) = match known {
         Some((place, found)) => (Some(place), found.elapsed() < MOVE),
         None => (None, false),
@@ -212,7 +214,9 @@ async fn fetch(source: Source, known: Option<(Place, Instant)>) -> Fetched {
         }
     }
     // The keys may have moved; but keys that still are where they were do not need the metadata.
-    let place = match (source.place().await, known) {
+    let found = timeout(SEARCH, source.place()).await;
+    let found = found.unwrap_or_else(|_| Err(format!("{}: no metadata within {} s", source.issuer, SEARCH.as_secs())));
+    let place = match (found, known) {
         (Ok(place), _) => place,
         (Err(_), Some(known)) if !fresh => known,
         (Err(failure), _) => return Err(failure),

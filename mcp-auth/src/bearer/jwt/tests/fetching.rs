@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
 
 use super::*;
-use crate::{Fetch, FetchFuture, Trust};
+use crate::{Fetch, FetchError, FetchFuture, Trust};
 
 /// Answers by URL, and keeps what it was asked. What it does not know is a 404.
 #[derive(Clone, Default)]
@@ -190,4 +191,47 @@ async fn what_is_no_key_set_is_no_answer() {
     routes.set(KEYS, StatusCode::OK, &twice);
     let auth = chain(Jwt::issuer("https://a.example/o").jwks_url(KEYS).fetching_with(routes));
     assert_eq!(reason(&auth, &good(&authority).issue()).await, "ok");
+}
+
+/// Waits for these URLs in vain, as long as the client of this crate does.
+#[derive(Clone)]
+struct Silent {
+    routes: Routes,
+    urls: Arc<Mutex<Vec<&'static str>>>,
+}
+
+impl Fetch for Silent {
+    fn fetch(&self, request: Request<Vec<u8>>, trust: Trust) -> FetchFuture<'_> {
+        let url = request.uri().to_string();
+        if !self.urls.lock().expect("no panic").iter().any(|silent| *silent == url) {
+            return self.routes.fetch(request, trust);
+        }
+        Box::pin(async {
+            sleep(Duration::from_secs(5)).await;
+            Err(FetchError::new("no answer in time"))
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_keeps_silent_is_waited_for_once() {
+    let authority = Authority::at("https://a.example/o");
+    let routes = Routes::default().with(RFC_8414, &metadata(KEYS)).with(OIDC, &metadata(KEYS)).with(KEYS, &authority.jwks());
+    let silent = Silent { routes, urls: Arc::default() };
+    let auth = chain(Jwt::issuer("https://a.example/o").fetching_with(silent.clone()));
+    let token = || good(&authority).issue();
+    let told = async |urls: &[&'static str]| {
+        *silent.urls.lock().expect("no panic") = urls.to_vec();
+        let began = Instant::now();
+        let reason = reason(&auth, &token()).await;
+        (reason, began.elapsed().as_secs())
+    };
+    assert_eq!(told(&[RFC_8414, OIDC, OIDC_BELOW]).await, ("keys_unavailable", 7));
+    wait(5).await;
+    assert_eq!(told(&[RFC_8414]).await, ("ok", 5), "there is time for a second place");
+    wait(60 * 60).await;
+    assert_eq!(told(&[RFC_8414, OIDC, OIDC_BELOW]).await, ("ok", 7), "and for keys that are where they were");
+    wait(10 * 60).await;
+    assert_eq!(told(&[RFC_8414, KEYS]).await, ("ok", 12), "the last keys, since there are no newer ones after three questions");
+    assert_eq!(told(&[RFC_8414, KEYS]).await, ("ok", 0), "and nobody waits a second time");
 }
