@@ -6,7 +6,7 @@ use crate::recent::Recent;
 
 /// How long an answer counts.
 const FRESH: Duration = Duration::from_secs(30);
-/// So many are remembered. One that has no place is asked about each time.
+/// So many are remembered at most. One that was forgotten is asked about again.
 const ROOM: usize = 20_000;
 
 /// When each was found good.
