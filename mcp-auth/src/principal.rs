@@ -26,7 +26,9 @@ pub enum Scheme {
 
 /// An authenticated caller. Cheap to clone.
 ///
-/// Two principals are the same caller when issuer and subject are equal; scopes and claims may differ between requests.
+/// Two principals are the same caller when issuer and subject are equal; scopes and claims may differ between requests. Of
+/// those without an issuer, all of one subject are one caller, whichever authenticators they come by: give each authenticator
+/// an issuer where one name may stand for different people.
 ///
 /// Behind an `AuthLayer` (feature `layer`) it is among the extensions of the request. In axum, a handler takes it by
 /// `Extension<Principal>`, and by `Option<Extension<Principal>>` where anonymous callers are allowed.

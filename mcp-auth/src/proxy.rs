@@ -98,7 +98,9 @@ impl ProxyToken {
     }
 
     /// Who vouches for the subjects of assertions. With the issuer that another authenticator gives its callers, a user of the
-    /// proxy is the same person as there; without, another.
+    /// proxy is the same person as there. Without, one is the same person as every caller of that subject who has no issuer
+    /// either: by default, those of [`StaticTokens`](crate::StaticTokens), [`ApiKeys`](crate::ApiKeys) and
+    /// [`TowerSession`](crate::TowerSession) have none.
     #[must_use]
     pub fn issuer(self, issuer: impl Into<Box<str>>) -> Self {
         Self { issuer: Some(issuer.into()), ..self }
@@ -110,7 +112,8 @@ impl ProxyToken {
         Self { scopes: scopes.into_iter().collect(), ..self }
     }
 
-    /// Asks with every assertion whether its user is active. Without, the proxy alone answers for that.
+    /// Asks with every assertion whether its user is active. Without, the proxy alone answers for that: a user who was
+    /// deactivated is let in for as long as it signs for them.
     #[must_use]
     pub fn user_check(self, check: impl Recheck) -> Self {
         Self { user_check: Some(Arc::new(check)), ..self }
