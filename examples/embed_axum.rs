@@ -163,6 +163,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let origin = format!("http://{}", listener.local_addr()?);
     println!("{origin}: ada, with the password {password}");
     let application = application(&origin, &password)?;
+    // It waits for ever for who sends slowly: on the open network, put a proxy before it, or hyper's own limits.
     axum::serve(listener, application.into_make_service_with_connect_info::<SocketAddr>()).await?;
     Ok(())
 }

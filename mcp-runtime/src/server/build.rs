@@ -56,6 +56,9 @@ impl Server {
     /// (`nest("/api", ..)`) is wrong: the endpoint would move, and with it the documents whose places at the root are fixed by
     /// RFC 9728. Set `path("/api/mcp")` instead.
     ///
+    /// Connections are the application's: how many there may be, and how long a client may take to send the head of a request,
+    /// is for it to bound, or for the proxy before it. `axum::serve` bounds neither; [`serve`](Self::serve) does.
+    ///
     /// # Errors
     /// As [`build`](Self::build).
     pub fn router<S: Clone + Send + Sync + 'static>(self) -> Result<Router<S>> {
@@ -100,7 +103,8 @@ impl Server {
         let names = catalog.tools.entries().iter().map(|entry| entry.common.name).collect::<Vec<_>>().join(", ");
         let (tools, prompts) = (catalog.tools.entries().len(), catalog.prompts.entries().len());
         let resources = catalog.resources.entries().count();
-        tracing::info!(target: "mcp_runtime::server", server = self.name, tools, names, prompts, resources, "server built");
+        let public_url = self.public_url.as_deref();
+        tracing::info!(target: "mcp_runtime::server", server = self.name, public_url, tools, names, prompts, resources, "server built");
         if catalog.is_empty() {
             tracing::warn!(target: "mcp_runtime::server", "the server has no tools: a crate whose `#[tool]` functions nothing names is not linked; write `use that_crate as _;`");
         }
