@@ -19,13 +19,21 @@ const MOST_BYTES: usize = 64 * 1024 * 1024;
 const KEPT: Duration = Duration::from_secs(300);
 
 /// Keeps events in this process: 256 and 8 MiB of a stream, 64 MiB in all, for five minutes. Where there is no more room, the
-/// stream that was quiet for longest is forgotten.
+/// session that has most of it gives up the stream that was quiet for longest.
 #[derive(Debug, Default)]
 pub struct MemoryEvents(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
     streams: HashMap<String, Log>,
+    bytes: usize,
+    /// What each session has of it.
+    shares: HashMap<String, Share>,
+}
+
+#[derive(Debug, Default)]
+struct Share {
+    streams: usize,
     bytes: usize,
 }
 
@@ -48,46 +56,64 @@ impl State {
         if !self.streams.contains_key(stream) {
             self.forget(|_, log| now.duration_since(log.touched) >= KEPT);
             if self.streams.len() >= MOST_STREAMS {
-                self.forget_quietest(stream);
+                self.forget_quietest(stream, |share| share.streams);
             }
         }
-        let empty = || Log { events: VecDeque::new(), bytes: 0, ended: false, touched: now };
+        let share = self.shares.entry(session_of(stream).to_owned()).or_default();
+        let empty = || {
+            share.streams += 1;
+            Log { events: VecDeque::new(), bytes: 0, ended: false, touched: now }
+        };
         let log = self.streams.entry(stream.to_owned()).or_insert_with(empty);
         log.touched = now;
-        self.bytes += event.data.len();
+        let before = log.bytes;
         log.bytes += event.data.len();
         log.events.push_back(event);
         while log.events.len() > MOST_OF_ONE || (log.bytes > MOST_BYTES_OF_ONE && log.events.len() > 1) {
             let earlier = log.events.len() - 1;
             let index = log.events.iter().take(earlier).position(|event| event.can_be_dropped).unwrap_or(0);
-            let bytes = log.events.remove(index).map_or(0, |event| event.data.len());
-            self.bytes -= bytes;
-            log.bytes -= bytes;
+            log.bytes -= log.events.remove(index).map_or(0, |event| event.data.len());
         }
+        share.bytes = share.bytes + log.bytes - before;
+        self.bytes = self.bytes + log.bytes - before;
         while self.bytes > MOST_BYTES && self.streams.len() > 1 {
-            self.forget_quietest(stream);
+            self.forget_quietest(stream, |share| share.bytes);
         }
     }
 
-    fn forget_quietest(&mut self, but: &str) {
+    /// Of the session that has most: nobody's streams make room for those of a busier one.
+    fn forget_quietest(&mut self, but: &str, measure: impl Fn(&Share) -> usize) {
+        let greatest = self.shares.iter().max_by_key(|(_, share)| measure(share)).map(|(session, _)| session.as_str());
         let others = self.streams.iter().filter(|(name, _)| *name != but);
         // Those that have ended go first.
-        let quietest = others.min_by_key(|(_, log)| (!log.ended, log.touched)).map(|(name, _)| name.clone());
-        if let Some(log) = quietest.and_then(|quietest| self.streams.remove(&quietest)) {
-            self.bytes -= log.bytes;
+        let order = |(name, log): &(&String, &Log)| (Some(session_of(name)) != greatest, !log.ended, log.touched);
+        if let Some(quietest) = others.min_by_key(order).map(|(name, _)| name.clone()) {
+            self.forget(|name, _| name == quietest);
         }
     }
 
     fn forget(&mut self, which: impl Fn(&str, &Log) -> bool) {
-        let bytes = &mut self.bytes;
+        let (bytes, shares) = (&mut self.bytes, &mut self.shares);
         self.streams.retain(|name, log| {
             let goes = which(name, log);
             if goes {
                 *bytes -= log.bytes;
+                if let Some(share) = shares.get_mut(session_of(name)) {
+                    share.streams -= 1;
+                    share.bytes -= log.bytes;
+                    if share.streams == 0 {
+                        shares.remove(session_of(name));
+                    }
+                }
             }
             !goes
         });
     }
+}
+
+/// Streams are named by their session, and then by a name of their own.
+fn session_of(stream: &str) -> &str {
+    stream.split_once('.').map_or(stream, |(session, _)| session)
 }
 
 impl EventStore for MemoryEvents {
@@ -164,6 +190,26 @@ mod tests {
         state.append("later", event(1, 1, false), now + KEPT + Duration::from_secs(3));
         assert_eq!(state.streams.len(), 2, "what was quiet for long is forgotten");
         state.forget(|_, _| true);
-        assert_eq!(state.bytes, 0);
+        assert_eq!((state.bytes, state.shares.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_busy_session_makes_room_for_itself() {
+        let (mut state, now) = (State::default(), Instant::now());
+        let after = |number: usize| now + Duration::from_millis(number as u64);
+        state.append("ada.1", event(1, 1, false), now);
+        state.streams.get_mut("ada.1").expect("a stream").ended = true;
+        for number in 0..MOST_STREAMS + 100 {
+            state.append(&format!("bob.{number}"), event(1, 1, false), after(number));
+        }
+        assert!(state.streams.contains_key("ada.1") && !state.streams.contains_key("bob.0"), "by number");
+        assert_eq!(state.streams.len(), MOST_STREAMS);
+        for number in 0..20 {
+            state.append(&format!("cyd.{number}"), event(1, MOST_BYTES_OF_ONE, false), after(MOST_STREAMS + number));
+        }
+        assert!(state.streams.contains_key("ada.1") && state.streams.contains_key("cyd.19"), "by size");
+        assert!(!state.streams.contains_key("cyd.0") && state.bytes <= MOST_BYTES);
+        let held: usize = state.shares.values().map(|share| share.bytes).sum();
+        assert_eq!(held, state.bytes);
     }
 }
