@@ -27,6 +27,8 @@ pub(crate) struct Failure {
     reason: &'static str,
     detail: Box<str>,
     retry_after: Duration,
+    /// Who was asked, and as which client.
+    asked: Option<Box<str>>,
     /// Is it the server's state, so that other tokens fare the same? Otherwise this token may be what it fails at, and whoever
     /// sends it must not keep others from being asked about.
     of_server: bool,
@@ -34,7 +36,7 @@ pub(crate) struct Failure {
 
 impl Failure {
     fn new(reason: &'static str, of_server: bool, detail: impl Into<Box<str>>) -> Self {
-        Self { reason, detail: detail.into(), retry_after: RETRY, of_server }
+        Self { reason, detail: detail.into(), retry_after: RETRY, asked: None, of_server }
     }
 
     /// One that other tokens share.
@@ -44,6 +46,22 @@ impl Failure {
 
     pub(crate) fn is_of_server(&self) -> bool {
         self.of_server
+    }
+
+    /// Where this was asked. Of the URL without what may be a secret.
+    pub(crate) fn at(mut self, url: &str) -> Self {
+        self.asked.get_or_insert_with(|| {
+            let uri = url.parse::<Uri>().unwrap_or_default();
+            let host = uri.authority().map_or("", |authority| authority.as_str().rsplit('@').next().unwrap_or_default());
+            format!("{host}{}", uri.path()).into()
+        });
+        self
+    }
+
+    /// As which of its clients.
+    pub(crate) fn by_client(mut self, id: &str) -> Self {
+        self.asked = self.asked.map(|asked| format!("{asked} as client `{id}`").into());
+        self
     }
 
     /// So many questions are open that no further one is asked.
@@ -85,7 +103,8 @@ impl Failure {
 
 impl From<Failure> for Rejection {
     fn from(failure: Failure) -> Self {
-        Self::unavailable(failure.reason, failure.retry_after).detail(failure.detail)
+        let asked = failure.asked.map(|asked| format!("{asked}: ")).unwrap_or_default();
+        Self::unavailable(failure.reason, failure.retry_after).detail(asked + &failure.detail)
     }
 }
 

@@ -47,6 +47,16 @@ impl Credentials {
         fields: &[(&str, &str)],
         now: SystemTime,
     ) -> Result<Map<String, Value>, Failure> {
+        self.answer_of(fetch, url, fields, now).await.map_err(|failure| failure.at(url))
+    }
+
+    async fn answer_of(
+        &self,
+        fetch: &dyn Fetch,
+        url: &str,
+        fields: &[(&str, &str)],
+        now: SystemTime,
+    ) -> Result<Map<String, Value>, Failure> {
         let header = self.header(fetch, now).await?;
         let mut answer = post(fetch, url, header.clone(), fields).await?;
         let is_refused = matches!(answer.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
@@ -194,7 +204,9 @@ impl OwnToken {
                 (held, _) => held,
             }
         };
-        match (self.obtain(fetch, now).await, held) {
+        let obtained = self.obtain(fetch, now).await;
+        let known_as = |failure: Failure| failure.at(&self.url).by_client(&self.id);
+        match (obtained.map_err(known_as), held) {
             (Ok(new), _) => Ok(self.hold(new)),
             (Err(_), Some(held)) => {
                 let renew = now.checked_add(PAUSE).unwrap_or(held.end);

@@ -77,7 +77,7 @@ impl GoogleTokens {
             .header(CONTENT_LENGTH, 0)
             .body(Vec::new())
             .map_err(|_| Failure::unreadable("it can not be asked about such a token"))?;
-        let answer = ask(&*self.fetch, request).await?;
+        let answer = ask(&*self.fetch, request).await.map_err(|failure| failure.at(TOKEN_INFO))?;
         match answer.status() {
             StatusCode::OK => Ok(self.read(object(&answer)?, now)),
             // We show nothing of our own, so this is about the token where Google says so.

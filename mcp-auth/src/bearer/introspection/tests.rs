@@ -304,6 +304,7 @@ async fn a_server_that_does_not_answer_the_question_is_unavailable() {
         let rejection = judge(&introspection, "theirs").await.expect_err("no answer");
         assert_eq!((rejection.kind(), rejection.reason()), (RejectionKind::Unavailable, expected), "{reply:?}");
         assert!(rejection.retry_after().is_some() && !rejection.to_string().contains("theirs"));
+        assert!(rejection.to_string().contains(URL.trim_start_matches("https://")), "it says who was asked: {rejection}");
         judge_at(&introspection, "theirs", NOW + 1).await.expect("it recovers by itself");
     }
 }
@@ -428,6 +429,7 @@ async fn a_token_endpoint_that_gives_no_token_makes_the_server_unavailable() {
         let script = Script::new([reply.clone()]);
         let rejection = judge(&own(&script), "theirs").await.expect_err("no token");
         assert_eq!(rejection.kind(), RejectionKind::Unavailable, "{reply:?}");
+        assert!(rejection.to_string().contains("as client `"), "it says who was refused: {rejection}");
         assert_eq!(asked(&script), ["token"]);
     }
 }
