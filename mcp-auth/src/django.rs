@@ -2,7 +2,6 @@
 //!
 //! The database is read, never written: no session is created, renewed or flushed.
 
-mod audience;
 #[cfg(any(test, feature = "redis"))]
 mod cache;
 mod csrf;

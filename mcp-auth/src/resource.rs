@@ -54,12 +54,20 @@ impl Resource {
         Self::new(audience).is_some_and(|named| named.origin == self.origin && named.path == self.path)
     }
 
-    /// Does this audience name it, or what it is a part of by its path?
+    /// Does this audience name it, or what it is a part of by its path? Dot segments are resolved and the query does not count, as
+    /// Django OAuth Toolkit has it; a user or a fragment never matches.
     #[must_use]
     pub fn is_within(&self, audience: &str) -> bool {
-        let Some(named) = Self::new(audience).filter(|named| named.origin == self.origin && is_plain_path(&named.path)) else {
+        if audience.contains('#') {
             return false;
-        };
+        }
+        let audience = audience.split('?').next().unwrap_or_default();
+        let Some((scheme, rest)) = audience.split_once("://") else { return false };
+        let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+        let Some(named) = Self::new(&format!("{scheme}://{authority}{}", without_dots(path))) else { return false };
+        if named.origin != self.origin || !is_plain_path(&named.path) {
+            return named.origin == self.origin && named.path == self.path;
+        }
         named.path == "/" || self.path.strip_prefix(&named.path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
@@ -86,9 +94,28 @@ impl Resource {
 /// Where the metadata of an origin's only resource is looked for as well.
 pub(crate) const METADATA: &str = "/.well-known/oauth-protected-resource";
 
-/// A path that names one place only: dot segments could lead out of it.
+/// A path that names one place only: what is escaped could lead out of it.
 fn is_plain_path(path: &str) -> bool {
-    !path.contains("//") && !path.contains('%') && !path.split('/').any(|segment| segment == "." || segment == "..")
+    !path.contains("//") && !path.contains('%')
+}
+
+/// Resolves dot segments (RFC 3986 section 5.2.4).
+fn without_dots(path: &str) -> String {
+    let mut kept: Vec<&str> = Vec::new();
+    let mut segments = path.split('/').skip(1).peekable();
+    while let Some(segment) = segments.next() {
+        let is_dots = matches!(segment, "." | "..");
+        if segment == ".." {
+            kept.pop();
+        }
+        if !is_dots {
+            kept.push(segment);
+        } else if segments.peek().is_none() {
+            // What dots end is a folder.
+            kept.push("");
+        }
+    }
+    kept.iter().flat_map(|segment| ["/", segment]).collect()
 }
 
 fn plain_origin(origin: &str) -> Option<String> {
@@ -148,11 +175,42 @@ mod tests {
     #[test]
     fn a_part_is_within_the_whole() {
         let ours = resource("https://a.example/mcp/v2");
-        for whole in ["https://a.example", "https://a.example/mcp", "https://a.example/mcp/", "https://a.example/mcp/v2"] {
-            assert!(ours.is_within(whole), "{whole}");
+        for audience in [
+            "https://a.example/mcp/v2",
+            "HTTPS://A.example:443/mcp/v2/",
+            "https://a.example/mcp",
+            "https://a.example",
+            "https://a.example/",
+            "https://a.example?x=1",
+            "https://a.example/mcp?x=/../y",
+            "https://a.example/x/../mcp/./v2",
+            "https://a.example/../mcp",
+            "https://a.example/mcp/x/..",
+        ] {
+            assert!(ours.is_within(audience), "{audience}");
         }
-        for other in ["https://a.example/mc", "https://a.example/mcp/v", "https://a.example/x/../mcp", "https://b.example"] {
-            assert!(!ours.is_within(other), "{other}");
+        for audience in [
+            "",
+            "urn:mcp",
+            "a.example/mcp",
+            "http://a.example/mcp",
+            "https://a.example:8443/mcp",
+            "https://a.example/MCP",
+            "https://a.example/mc",
+            "https://a.example/mcp/v",
+            "https://a.example/mcp/v2/x",
+            "https://a.example/mcp/../x",
+            "https://a.example/mcp/%2e%2e/mcp",
+            "https://a.example//mcp",
+            "https://a.example/mcp#x",
+            "https://a.example/mcp?x#y",
+            "https://u@a.example/mcp",
+            "https://a.example@b.example/mcp",
+            "https://b.example/mcp",
+            "https:///mcp",
+            "https://a.example\\mcp",
+        ] {
+            assert!(!ours.is_within(audience), "{audience}");
         }
     }
 

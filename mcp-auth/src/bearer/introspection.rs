@@ -177,7 +177,8 @@ impl Introspection {
     fn check_audience(&self, active: &Active, resource: Option<&Resource>) -> Result<(), &'static str> {
         let is_ours = |audience: &str| match resource {
             _ if !self.audiences.is_empty() => self.audiences.iter().any(|ours| **ours == *audience),
-            Some(ours) => ours.is_named_by(audience) || (self.audience_by_prefix && ours.is_within(audience)),
+            Some(ours) if self.audience_by_prefix => ours.is_within(audience),
+            Some(ours) => ours.is_named_by(audience),
             None => false,
         };
         if active.audiences.is_empty() {

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::time::SystemTime;
 
-use super::audience::covers;
 use super::database::{Database, Key};
 use super::table::{Name, UserTable};
 use super::user::checksum;
@@ -190,7 +189,8 @@ impl DjangoOAuth {
             return if self.unbound.allows(client) { Ok(()) } else { Err(Rejection::invalid_token("token_without_audience")) };
         }
         let resource = resource.ok_or_else(|| Rejection::invalid_token("audience_unknown"))?;
-        let names = |audience: &String| if self.by_prefix { covers(resource, audience) } else { resource.is_named_by(audience) };
+        let names =
+            |audience: &String| if self.by_prefix { resource.is_within(audience) } else { resource.is_named_by(audience) };
         if audience.iter().any(names) { Ok(()) } else { Err(Rejection::invalid_token("token_for_another")) }
     }
 }
