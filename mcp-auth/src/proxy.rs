@@ -19,6 +19,7 @@ use http::HeaderName;
 use assertion::{Assertion, Proxies};
 use peers::Peers;
 
+use crate::resource::SET_IT;
 use crate::{Authenticate, AuthenticateFuture, Place, Presented, Principal, Rejection, Resource, Scheme, Scopes};
 
 pub use memory::{MemoryReplays, MemoryRevocations};
@@ -230,7 +231,7 @@ impl Authenticate for ProxyToken {
                 );
             }
             if resource.is_none() {
-                problems.push("assertions of proxies say whom they are for, which is not known: set the public URL".to_owned());
+                problems.push(format!("assertions of proxies say whom they are for, which is not known: {SET_IT}"));
             }
         } else if self.relay.is_none() {
             problems.push("ProxyToken has no key: give one with `ProxyToken::keys([(\"proxy-1\", key)])`".to_owned());

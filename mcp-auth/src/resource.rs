@@ -91,6 +91,10 @@ impl Resource {
     }
 }
 
+/// What to do where there must be one and is none.
+pub(crate) const SET_IT: &str =
+    "set the public URL with `Server::public_url`, or in mcp-auth alone with `Auth::protecting(Resource::new(..))`";
+
 /// Where the metadata of an origin's only resource is looked for as well.
 pub(crate) const METADATA: &str = "/.well-known/oauth-protected-resource";
 

@@ -289,15 +289,17 @@ async fn scopes_open_the_tools_that_name_them_and_no_others() {
 #[tokio::test]
 async fn scopes_are_compared_exactly() {
     const CASED: &str = "cased-0123456789abcdef";
-    let status = async |scope: &'static str| {
+    let server = |scope: &'static str| {
         let tokens = StaticTokens::new().token(CASED, Principal::user("x").scopes([scope]));
-        let server = router(Server::new("shop", "0").only([read_orders::tool()]).auth(Auth::chain().with(tokens)));
-        ask(call("read_orders").token(CASED), &server).await.status
+        Server::new("shop", "0").only([read_orders::tool()]).auth(Auth::chain().with(tokens))
     };
-    for almost in ["Orders:read", "orders:", "orders:read:x", "order", "orders:read orders:refund"] {
+    let status = async |scope: &'static str| ask(call("read_orders").token(CASED), &router(server(scope))).await.status;
+    for almost in ["Orders:read", "orders:", "orders:read:x", "order"] {
         assert_eq!(status(almost).await, 403, "{almost}");
     }
     assert_eq!(status("orders").await, 200, "what stands above it grants it");
+    let refused = server("orders:read orders:refund").build().expect_err("two in one").to_string();
+    assert!(refused.contains("`orders:read orders:refund`, of the static token of `x`, is no scope"), "{refused}");
 }
 
 #[tokio::test]

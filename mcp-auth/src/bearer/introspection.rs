@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use self::answer::Rules;
 use super::{Active, is_jwt, says_issuer};
 use crate::authority::{Answer, Credentials, Failure, Lookups, url_problem};
+use crate::resource::SET_IT;
 use crate::{Authenticate, AuthenticateFuture, Fetch, Look, Place, Presented, Principal, Rejection, Resource, Unbound, fetch};
 
 /// The longest token that a server is asked about, in bytes.
@@ -222,7 +223,7 @@ impl Authenticate for Introspection {
             problems.push("does not say whose tokens these are: add `.issuer(..)`".to_owned());
         }
         if self.audiences.is_empty() && resource.is_none() {
-            problems.push("does not know for whom tokens must be: set the public URL, or add `.audience(..)`".to_owned());
+            problems.push(format!("does not know for whom tokens must be: add `.audience(..)`, or {SET_IT}"));
         }
         if self.unbound == Unbound::AllowClients(Vec::new()) {
             problems.push("allows unbound tokens of no client: name one, or leave `.unbound_tokens(..)` out".to_owned());

@@ -23,6 +23,7 @@ use self::seen::{Occasion, Seen};
 use self::token::{MAX_BYTES, Token};
 use super::{is_jwt, says_issuer};
 use crate::fetch::metadata::{origin, urls};
+use crate::resource::SET_IT;
 use crate::{Authenticate, AuthenticateFuture, Fetch, Look, Place, Presented, Principal, Rejection, Resource, fetch};
 
 const MAX_LEEWAY: Duration = Duration::from_secs(5 * 60);
@@ -110,6 +111,12 @@ impl Jwt {
     #[must_use]
     pub fn algorithms<S: AsRef<str>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
         self.policy.algorithms.clear();
+        let mut names = names.into_iter().peekable();
+        if names.peek().is_none() {
+            let issuer = &self.source.issuer;
+            self.mistakes
+                .push(format!("no algorithm is left that tokens of `{issuer}` may be signed with: name one that is asymmetric"));
+        }
         for name in names {
             let name = name.as_ref();
             match algorithm(name) {
@@ -164,6 +171,26 @@ impl Jwt {
     pub fn fetching_with(mut self, fetch: impl Fetch) -> Self {
         self.source.fetch = Arc::new(fetch);
         self
+    }
+
+    /// Why no keys would be found, if so.
+    fn source_problem(&self) -> Option<String> {
+        let issuer = &self.source.issuer;
+        if issuer.is_empty() {
+            return Some("the issuer of tokens has no name: give the `iss` that stands in them".to_owned());
+        }
+        match &self.source.jwks_url {
+            Some(url) if origin(url).is_none() => {
+                Some(format!("`{url}`, with the keys of `{issuer}`, is no URL: https://host/path is needed"))
+            }
+            None if !issuer.contains("://") && urls(&format!("https://{issuer}")).is_some() => {
+                Some(format!("the issuer `{issuer}` is no URL: did you mean `https://{issuer}`?"))
+            }
+            None if urls(issuer).is_none() => Some(format!(
+                "the issuer `{issuer}` is no URL without query and fragment: its keys can not be found, say where they are with `.jwks_url(..)`"
+            )),
+            _ => self.source.problem(),
+        }
     }
 
     async fn judge(&self, presented: Presented<'_>) -> Result<Principal, Rejection> {
@@ -233,24 +260,8 @@ impl Authenticate for Jwt {
     fn problems(&self, resource: Option<&Resource>) -> Vec<String> {
         let mut problems = self.mistakes.clone();
         let issuer = &self.source.issuer;
-        let Policy { audiences, clients, algorithms, types, .. } = &self.policy;
-        match &self.source.jwks_url {
-            Some(url) if origin(url).is_none() => {
-                problems.push(format!("`{url}`, with the keys of `{issuer}`, is no URL: https://host/path is needed"));
-            }
-            None if urls(issuer).is_none() => problems.push(format!(
-                "the issuer `{issuer}` is no URL without query and fragment: its keys can not be found, say where they are with `.jwks_url(..)`"
-            )),
-            _ => {}
-        }
-        if issuer.is_empty() {
-            problems.push("the issuer of tokens has no name: give the `iss` that stands in them".to_owned());
-        }
-        problems.extend(self.source.problem());
-        if algorithms.is_empty() {
-            problems
-                .push(format!("no algorithm is left that tokens of `{issuer}` may be signed with: name one that is asymmetric"));
-        }
+        let Policy { audiences, clients, types, .. } = &self.policy;
+        problems.extend(self.source_problem());
         if types.is_empty() {
             problems.push(format!("no `typ` is left that tokens of `{issuer}` may have: `at+jwt` is that of RFC 9068"));
         }
@@ -263,7 +274,7 @@ impl Authenticate for Jwt {
             ));
         } else if audiences.is_empty() && clients.is_empty() && resource.is_none() {
             problems.push(format!(
-                "how tokens of `{issuer}` name this server is not known: set the public URL, or the `aud` of its tokens with `.audience(..)`"
+                "how tokens of `{issuer}` name this server is not known: give the `aud` of its tokens with `.audience(..)`, or {SET_IT}"
             ));
         }
         problems

@@ -6,6 +6,7 @@ use http::header::{AUTHORIZATION, COOKIE};
 use super::{Auth, Link};
 use crate::authenticate::{Credential, Place};
 use crate::is_scope_token;
+use crate::resource::SET_IT;
 
 impl Auth {
     /// What is wrong with the configuration, over all authenticators.
@@ -25,7 +26,7 @@ impl Auth {
         problems.extend(self.links.iter().flat_map(|link| &link.places).filter_map(misplaced));
         let cookies = self.links.iter().any(|link| link.places.iter().any(|place| matches!(place, Place::Cookie(_))));
         if cookies && self.resource.is_none() {
-            problems.push("a session counts only for pages of this site, which is not known: set the public URL".to_owned());
+            problems.push(format!("a session counts only for pages of this site, which is not known: {SET_IT}"));
         }
         let wrong = self.scopes.iter().filter(|scope| !is_scope_token(scope));
         problems.extend(wrong.map(|scope| format!("`{scope}` is no scope: one word, without quotes and backslashes")));
@@ -38,7 +39,7 @@ impl Auth {
         readers.find(|link| link.is_at(&Place::AnyBearer))?;
         readers.next()?;
         Some(
-            "an authenticator of all bearer tokens stands before another that reads bearer tokens, which would never be asked: put it last, and have but one"
+            "an authenticator of all bearer tokens (`Introspection`, `GoogleTokens`, `DjangoOAuth`, or what reads at `Place::AnyBearer`) stands before another that reads bearer tokens, which would never be asked: put it last, and have but one"
                 .to_owned(),
         )
     }
@@ -63,7 +64,7 @@ fn taken(place: &Place, earlier: &[Link]) -> Option<String> {
     let what = match place {
         Place::Header(name) => format!("the header `{name}`"),
         Place::Scheme(scheme) => format!("the scheme `{scheme}`"),
-        Place::Cookie(_) => "one cookie".to_owned(),
+        Place::Cookie(name) => format!("the cookie `{name}`"),
         Place::Bearer | Place::AnyBearer | Place::Anywhere => return None,
     };
     let is_it = |other: &Place| match (other, place) {

@@ -249,7 +249,17 @@ fn who_would_never_be_asked_is_a_mistake() {
     assert_eq!(problems(everything().with(at(header("authorization")))), 1);
     assert_eq!(problems(everything().scopes(["two words"])), 1);
     let nowhere = Auth::chain().with(at(Place::Cookie("sessionid".into())));
-    assert!(nowhere.problems()[0].contains("public URL"), "{:?}", nowhere.problems());
+    let missing = &nowhere.problems()[0];
+    assert!(missing.contains("`Server::public_url`") && missing.contains("`Auth::protecting(Resource::new(..))`"), "{missing}");
+    let says = |auth: Auth| auth.problems().remove(0);
+    assert_eq!(
+        says(everything().with(at(Place::Cookie("sessionid".into())))),
+        "two authenticators read the cookie `sessionid`: the second would never be asked"
+    );
+    let all = says(everything().with(at(Place::AnyBearer)));
+    for kind in ["`Introspection`", "`GoogleTokens`", "`DjangoOAuth`", "`Place::AnyBearer`"] {
+        assert!(all.contains(kind), "{all}");
+    }
 }
 
 /// What is said of authenticators that own what another owns.

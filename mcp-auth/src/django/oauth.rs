@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use super::database::{Database, Key};
 use super::table::{Name, UserTable};
 use super::user::checksum;
+use crate::resource::SET_IT;
 use crate::{Authenticate, AuthenticateFuture, Place, Presented, Principal, Rejection, Resource, Scheme, Scopes, Unbound};
 
 /// The longest list of scopes or resources that is read, in bytes.
@@ -215,7 +216,7 @@ impl Authenticate for DjangoOAuth {
             );
         }
         if resource.is_none() && self.unbound != Unbound::Allow {
-            problems.push("tokens must name this server, whose URL is not known: set the public URL".to_owned());
+            problems.push(format!("tokens must name this server, whose URL is not known: {SET_IT}"));
         }
         problems
     }

@@ -121,7 +121,7 @@ impl HttpsClient {
             ("https", _) => {}
             ("http", Trust::Configured) if is_loopback(host) || listed(&self.http) => {}
             ("http", Trust::Configured) => {
-                let how = "use https, or name the host with `HttpsClient::allow_http`";
+                let how = format!("use https, or add `.fetching_with(HttpsClient::new().allow_http(\"{host}\"))`");
                 return Err(format!("`{host}` would be asked over plain HTTP: {how}").into());
             }
             _ => return Err(format!("`{host}` would not be asked over HTTPS").into()),

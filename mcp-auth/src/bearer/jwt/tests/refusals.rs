@@ -319,12 +319,15 @@ fn mistakes_are_named() {
     assert_eq!(problems(Jwt::issuer("a").jwks_url("https://a.example/k").audience("x").fetching_with(Nothing)), "");
     for (jwt, expected) in [
         (fine().algorithms(["HS256", "ES256"]), "`HS256` is no algorithm"),
-        (fine().algorithms(["none"]), "no algorithm is left"),
+        (fine().algorithms(["none"]), "`none` is no algorithm"),
+        (fine().algorithms([""; 0]), "no algorithm is left"),
         (fine().types([""; 0]), "no `typ` is left"),
         (fine().leeway(Duration::from_secs(301)), "301 s is too long: at most 300 s"),
         (fine().jwks_url("keys"), "`keys`, with the keys of `https://a.example`, is no URL"),
         (fine().audience(""), "has no name"),
-        (Jwt::issuer("auth").audience("x").fetching_with(Nothing), "`auth` is no URL"),
+        (Jwt::issuer("auth").audience("x").fetching_with(Nothing), "`auth` is no URL: did you mean `https://auth`?"),
+        (Jwt::issuer("").audience("x").fetching_with(Nothing), "has no name"),
+        (Jwt::issuer("https://a.example?x").audience("x").fetching_with(Nothing), "with `.jwks_url(..)`"),
         (Jwt::issuer("").jwks_url("https://a.example/k").audience("x").fetching_with(Nothing), "has no name"),
         (Jwt::issuer("https://a.example").fetching_with(Nothing), "set the public URL"),
         (Jwt::entra("common").audience("x").fetching_with(Nothing), "`common` is no id of an Entra tenant"),
@@ -336,7 +339,7 @@ fn mistakes_are_named() {
         (Jwt::cognito("eu-central-1", "p").fetching_with(Nothing), "list the clients"),
     ] {
         let problems = problems(jwt);
-        assert!(problems.contains(expected), "{expected}: {problems}");
+        assert!(problems.contains(expected) && !problems.contains('\n'), "{expected}: {problems}");
     }
     assert_eq!(trusting(&Authority::new()).issuers(), ["https://authority.test"]);
 }
