@@ -16,6 +16,8 @@ use http::header::AUTHORIZATION;
 use http::request::Parts;
 
 use crate::Rejection;
+#[cfg(any(feature = "introspection", feature = "jwt", feature = "django"))]
+use crate::Resource;
 #[cfg(feature = "introspection")]
 use crate::{Principal, authority};
 
@@ -99,15 +101,67 @@ pub(crate) fn is_jwt(token: &str) -> bool {
 /// Does the token say that this issuer made it? Nothing is verified.
 #[cfg(any(feature = "introspection", feature = "jwt"))]
 fn says_issuer(token: &str, issuer: &str) -> bool {
+    with_issuer(token, |said| said == issuer).unwrap_or(false)
+}
+
+/// What of a signed token's `iss`. `None` where it has none. Nothing is verified.
+pub(crate) fn with_issuer<T>(token: &str, read: impl FnOnce(&str) -> T) -> Option<T> {
     #[derive(serde::Deserialize)]
     struct Claims<'a> {
         #[serde(borrow)]
         iss: std::borrow::Cow<'a, str>,
     }
     let mut parts = token.split('.');
-    let (Some(_), Some(claims), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else { return false };
-    let Ok(claims) = BASE64_URL_SAFE_NO_PAD.decode(claims) else { return false };
-    serde_json::from_slice::<Claims<'_>>(&claims).is_ok_and(|claims| claims.iss == issuer)
+    let (Some(_), Some(claims), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else { return None };
+    let claims = BASE64_URL_SAFE_NO_PAD.decode(claims).ok()?;
+    serde_json::from_slice::<Claims<'_>>(&claims).ok().map(|claims| read(&claims.iss))
+}
+
+/// A token for others, by whom it names, and by what means this server: its URL, unless it has names instead.
+#[cfg(any(feature = "introspection", feature = "jwt", feature = "django"))]
+pub(crate) fn foreign_audience(
+    named: &mut dyn Iterator<Item = &str>,
+    names: &[Box<str>],
+    resource: Option<&Resource>,
+) -> Rejection {
+    let ours = match resource {
+        Some(resource) if names.is_empty() => listed(&mut [&*resource.uri()].into_iter()),
+        _ => listed(&mut names.iter().map(AsRef::as_ref)),
+    };
+    let detail = match (listed(named), ours) {
+        (Some(theirs), Some(ours)) => format!("for {theirs}, not {ours}"),
+        (None, Some(ours)) => format!("for nobody, not {ours}"),
+        (theirs, None) => format!("for {}, and this server has no name", theirs.as_deref().unwrap_or("nobody")),
+    };
+    Rejection::invalid_token("foreign_audience").detail(detail)
+}
+
+/// A token of another issuer than this.
+#[cfg(any(feature = "introspection", feature = "jwt"))]
+fn foreign_issuer(issuer: &str, ours: &str) -> Rejection {
+    Rejection::invalid_token("foreign_issuer").detail(format!("of {}, not {}", quoted(issuer), quoted(ours)))
+}
+
+/// As they stand in the log. `None` for none.
+pub(crate) fn listed(names: &mut dyn Iterator<Item = &str>) -> Option<String> {
+    /// So many are enough to know a mistake by.
+    const MOST: usize = 3;
+    let mut listed: Vec<_> = Iterator::take(&mut *names, MOST).map(quoted).collect();
+    if names.next().is_some() {
+        listed.push("others".to_owned());
+    }
+    (!listed.is_empty()).then(|| listed.join(", "))
+}
+
+/// What a token says, which may be long and anything, for the log.
+pub(crate) fn quoted(text: &str) -> String {
+    /// The most of it, in characters.
+    const MOST: usize = 100;
+    match text.char_indices().nth(MOST) {
+        None if text.is_empty() => "nothing".to_owned(),
+        None => format!("`{text}`"),
+        Some((end, _)) => format!("`{}`..", &text[..end]),
+    }
 }
 
 #[cfg(test)]

@@ -6,15 +6,15 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use http::HeaderName;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
+use http::{HeaderName, HeaderValue};
 
 use crate::attempts::{Attempt, Attempts, Damper};
 use crate::authenticate::{Authenticate, Credential, Judge, Place, Presented, Verdict};
-use crate::bearer::{Authorization, authorization, is_jwt};
+use crate::bearer::{Authorization, authorization, is_jwt, listed, quoted, with_issuer};
 use crate::cookie::{check, cookie};
-use crate::{Challenge, Principal, Rejection, RejectionKind, Resource};
+use crate::{Challenge, Look, Principal, Rejection, RejectionKind, Resource};
 
 /// What the whole chain says.
 #[derive(Clone, Debug)]
@@ -230,7 +230,11 @@ impl Auth {
                     let token = Credential::new(token);
                     add(self.owner(self.present(&token, head, now)), token)?;
                 }
-                Authorization::Other(scheme, credential) => add(self.of_scheme(scheme), Credential::new(credential))?,
+                Authorization::Other(scheme, credential) => match self.of_scheme(scheme) {
+                    // One word that is no scheme here is a credential without one.
+                    None if credential.is_empty() => add(None, Credential::new(scheme))?,
+                    link => add(link, Credential::new(credential))?,
+                },
             }
         }
         for link in &self.links {
@@ -281,10 +285,34 @@ impl Auth {
         match self.attempt(presented) {
             Ok(attempt) => {
                 attempt.iter().for_each(Attempt::failed);
-                Rejection::invalid_token("nobodys").of(presented.credential())
+                let rejection = Rejection::invalid_token("nobodys");
+                let rejection = match self.why_nobodys(presented) {
+                    None => rejection,
+                    Some(why) => rejection.detail(why),
+                };
+                about(rejection, presented.credential())
             }
             Err(too_many) => too_many,
         }
+    }
+
+    /// What an operator would look for first.
+    fn why_nobodys(&self, presented: Presented<'_>) -> Option<String> {
+        let credential = presented.credential();
+        let is_all = |value: &HeaderValue| !credential.is_empty() && value.as_bytes().trim_ascii() == credential.as_bytes();
+        if presented.head().headers.get(AUTHORIZATION).is_some_and(is_all) {
+            return Some("no scheme: write `Bearer <token>`".to_owned());
+        }
+        if !is_jwt(credential) {
+            return None;
+        }
+        let theirs = with_issuer(credential, quoted)?;
+        let looks = self.links.iter().flat_map(|link| link.authenticator.looks());
+        let ours: Vec<_> = looks.filter_map(|look| if let Look::Issuer(issuer) = look { Some(issuer) } else { None }).collect();
+        Some(match listed(&mut ours.iter().map(AsRef::as_ref)) {
+            None => format!("a JWT of {theirs}"),
+            Some(ours) => format!("a JWT of {theirs}, not of {ours}"),
+        })
     }
 
     fn attempt(&self, presented: Presented<'_>) -> Result<Option<Attempt<'_>>, Rejection> {

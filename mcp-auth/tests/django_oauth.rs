@@ -96,13 +96,13 @@ async fn every_rule_refuses() {
         (json!({"user_id": 2}), "user_not_found"),
         (json!({"user_id": null}), "token_without_user"),
         (json!({"application_id": null}), "1"),
-        (json!({"resource": "[]"}), "token_without_audience"),
+        (json!({"resource": "[]"}), "no_audience"),
         (json!({"resource": ""}), "malformed_audience"),
         (json!({"resource": format!("\"{OURS}\"")}), "malformed_audience"),
         (json!({"resource": json!([1, OURS]).to_string()}), "malformed_audience"),
-        (json!({"resource": json!(["https://a.example"]).to_string()}), "token_for_another"),
+        (json!({"resource": json!(["https://a.example"]).to_string()}), "foreign_audience"),
         (json!({"resource": json!(["https://b.example", "https://A.example:443/mcp/notes/"]).to_string()}), "1"),
-        (json!({"resource": json!([format!("{OURS}/x")]).to_string()}), "token_for_another"),
+        (json!({"resource": json!([format!("{OURS}/x")]).to_string()}), "foreign_audience"),
     ] {
         save(&site, changes.clone()).await;
         assert_eq!(told(oauth(&site)).await, expected, "{changes}");
@@ -141,11 +141,11 @@ async fn tokens_without_an_audience_or_a_user_are_allowed_by_name() {
     save(&site, json!({"resource": "[]"})).await;
     assert_eq!(told(oauth(&site).unbound_tokens(Unbound::Allow)).await, "1");
     assert_eq!(told(oauth(&site).unbound_tokens(Unbound::allow_clients(["desktop"]))).await, "1");
-    assert_eq!(told(oauth(&site).unbound_tokens(Unbound::allow_clients(["robot"]))).await, "token_without_audience");
+    assert_eq!(told(oauth(&site).unbound_tokens(Unbound::allow_clients(["robot"]))).await, "no_audience");
     save(&site, json!({"resource": "[]", "application_id": null})).await;
-    assert_eq!(told(oauth(&site).unbound_tokens(Unbound::allow_clients(["", "desktop"]))).await, "token_without_audience");
+    assert_eq!(told(oauth(&site).unbound_tokens(Unbound::allow_clients(["", "desktop"]))).await, "no_audience");
     save(&site, json!({"resource": json!(["https://b.example"]).to_string()})).await;
-    assert_eq!(told(oauth(&site).unbound_tokens(Unbound::Allow)).await, "token_for_another");
+    assert_eq!(told(oauth(&site).unbound_tokens(Unbound::Allow)).await, "foreign_audience");
 
     save(&site, json!({"user_id": null, "application_id": 2})).await;
     let Decision::Accepted(robot) = decide(oauth(&site).client_tokens(), "abc").await else { panic!("valid") };
@@ -158,11 +158,20 @@ async fn tokens_without_an_audience_or_a_user_are_allowed_by_name() {
 async fn a_prefix_is_an_audience_where_it_is_allowed() {
     let site = site().await;
     for (audience, expected) in
-        [("https://a.example", "1"), ("https://a.example/mcp?x", "1"), ("https://a.example/mcp/note", "token_for_another")]
+        [("https://a.example", "1"), ("https://a.example/mcp?x", "1"), ("https://a.example/mcp/note", "foreign_audience")]
     {
         save(&site, json!({"resource": json!([audience]).to_string()})).await;
         assert_eq!(told(oauth(&site).audience_by_prefix()).await, expected, "{audience}");
     }
+}
+
+#[tokio::test]
+async fn the_log_says_whom_a_token_is_for() {
+    let site = site().await;
+    save(&site, json!({"resource": json!(["https://b.example"]).to_string()})).await;
+    let Decision::Rejected(rejection) = decide(oauth(&site), "abc").await else { panic!("it is for another") };
+    let expected = format!("foreign_audience: for `https://b.example`, not `{OURS}` (credential ");
+    assert!(rejection.to_string().starts_with(&expected), "{rejection}");
 }
 
 #[tokio::test]

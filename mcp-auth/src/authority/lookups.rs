@@ -30,7 +30,7 @@ const SHARE: usize = 8;
 const FOR_KNOWN: usize = 32;
 
 /// What a server says about a credential: why it does not count, where it does not.
-pub(crate) type Answer<A> = Result<A, &'static str>;
+pub(crate) type Answer<A> = Result<A, Rejection>;
 
 /// What a server says about a credential that counts.
 pub(crate) trait Until {
@@ -110,7 +110,7 @@ impl<A: Until> Lookups<A> {
                     let known = Known::new(Ok(Arc::new(Ok(active))), now, ACTIVE);
                     Known { until: end.map_or(known.until, |end| end.min(known.until)), ..known }
                 }
-                Ok(Err(reason)) => Known::new(Ok(Arc::new(Err(reason))), now, INACTIVE),
+                Ok(Err(refused)) => Known::new(Ok(Arc::new(Err(refused))), now, INACTIVE),
                 Err(failure) => Known::late(Err(failure), now, took, FAILED),
             })
         });
@@ -241,7 +241,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_not_good_is_kept_for_2_seconds() {
         let lookups = Lookups::default();
-        assert!(asks(&lookups, "a", at(0), Ok(Err("inactive"))).await);
+        assert!(asks(&lookups, "a", at(0), Ok(Err(Rejection::invalid_token("inactive")))).await);
         assert!(!asks(&lookups, "a", at(1_999), active(None)).await);
         assert!(asks(&lookups, "a", at(2_000), active(None)).await);
     }
@@ -375,7 +375,7 @@ mod tests {
     async fn what_is_asked_for_stays_and_the_number_is_bounded() {
         let lookups = Lookups::default();
         for number in 0..3 * MAX_ANSWERS {
-            asks(&lookups, &number.to_string(), T0, Ok(Err("inactive"))).await;
+            asks(&lookups, &number.to_string(), T0, Ok(Err(Rejection::invalid_token("inactive")))).await;
             assert_eq!(asks(&lookups, "often", T0, active(None)).await, number == 0);
         }
         let answers = lookups.answers.lock().expect("whole");

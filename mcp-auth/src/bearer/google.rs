@@ -8,8 +8,8 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH};
 use http::{HeaderValue, Request, StatusCode};
 use serde_json::{Map, Value};
 
-use super::Active;
 use super::introspection::MAX_TOKEN;
+use super::{Active, foreign_audience};
 use crate::authority::{Answer, Failure, Lookups, ask, object};
 use crate::{
     Authenticate, AuthenticateFuture, Fetch, Place, Presented, Principal, Rejection, Resource, Scheme, Scopes, Trust, fetch,
@@ -62,7 +62,7 @@ impl GoogleTokens {
             return Err(Rejection::invalid_token("too_long"));
         }
         let answer = self.lookups.look_up(token, presented.network(), now, self.question(token, now)).await?;
-        let active = answer.as_ref().as_ref().map_err(|reason| Rejection::invalid_token(reason))?;
+        let active = answer.as_ref().as_ref().map_err(Rejection::clone)?;
         Ok(active.principal.clone())
     }
 
@@ -82,7 +82,7 @@ impl GoogleTokens {
             StatusCode::OK => Ok(self.read(object(&answer)?, now)),
             // We show nothing of our own, so this is about the token where Google says so.
             status @ (StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED) => match object(&answer) {
-                Ok(answer) if says_invalid(&answer) => Ok(Err("inactive")),
+                Ok(answer) if says_invalid(&answer) => Ok(Err(Rejection::invalid_token("inactive"))),
                 _ => Err(Failure::of_status(status, answer.headers())),
             },
             status => Err(Failure::of_status(status, answer.headers())),
@@ -92,22 +92,23 @@ impl GoogleTokens {
     fn read(&self, answer: Map<String, Value>, now: SystemTime) -> Answer<Active> {
         let text = |name: &str| answer.get(name).map(|value| value.as_str().filter(|text| !text.is_empty()));
         let is_ours = |client: &str| self.clients.iter().any(|ours| **ours == *client);
-        let Some(Some(audience)) = text("aud") else { return Err("no_audience") };
+        let refused = |reason| move || Rejection::invalid_token(reason);
+        let audience = text("aud").flatten().ok_or_else(refused("no_audience"))?;
         let client = match text("azp") {
             None => audience,
-            Some(client) => client.ok_or("foreign_audience")?,
+            Some(client) => client.ok_or_else(refused("foreign_audience"))?,
         };
-        if !is_ours(audience) || !is_ours(client) {
-            return Err("foreign_audience");
+        if let Some(other) = [audience, client].into_iter().find(|client| !is_ours(client)) {
+            return Err(foreign_audience(&mut [other].into_iter(), &self.clients, None));
         }
-        let end = answer.get("exp").and_then(seconds).ok_or("malformed_exp")?;
+        let end = answer.get("exp").and_then(seconds).ok_or_else(refused("malformed_exp"))?;
         if end <= now {
-            return Err("expired");
+            return Err(refused("expired")());
         }
-        let Some(Some(subject)) = text("sub") else { return Err("no_subject") };
-        let scopes = answer.get("scope").map_or(Some(""), Value::as_str).ok_or("malformed_scope")?;
+        let subject = text("sub").flatten().ok_or_else(refused("no_subject"))?;
+        let scopes = answer.get("scope").map_or(Some(""), Value::as_str).ok_or_else(refused("malformed_scope"))?;
         if !scopes.split_ascii_whitespace().all(is_scope_token) {
-            return Err("malformed_scope");
+            return Err(refused("malformed_scope")());
         }
         let principal = Principal::user(subject)
             .issued_by(ISSUER)
@@ -256,6 +257,13 @@ mod tests {
             let (kind, reason) = good(changes.clone()).await.expect_err("it does not count");
             assert_eq!((kind, reason), (RejectionKind::InvalidToken, expected), "{changes}");
         }
+    }
+
+    #[tokio::test]
+    async fn the_log_says_which_clients_count() {
+        let answer = json!({ "aud": "web", "azp": "other" });
+        let rejection = ask(&google(200, &answer)).await.expect_err("another client's");
+        assert_eq!(rejection.to_string(), "foreign_audience: for `other`, not `web`, `phone`");
     }
 
     #[tokio::test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use self::answer::Rules;
-use super::{Active, is_jwt, says_issuer};
+use super::{Active, foreign_audience, is_jwt, says_issuer};
 use crate::authority::{Answer, Credentials, Failure, Lookups, url_problem};
 use crate::resource::SET_IT;
 use crate::{Authenticate, AuthenticateFuture, Fetch, Look, Place, Presented, Principal, Rejection, Resource, Unbound, fetch};
@@ -170,12 +170,12 @@ impl Introspection {
             return Err(Rejection::invalid_token("too_long"));
         }
         let answer = self.lookups.look_up(token, presented.network(), now, self.question(token, now)).await?;
-        let active = answer.as_ref().as_ref().map_err(|reason| Rejection::invalid_token(reason))?;
-        self.check_audience(active, presented.resource()).map_err(Rejection::invalid_token)?;
+        let active = answer.as_ref().as_ref().map_err(Rejection::clone)?;
+        self.check_audience(active, presented.resource())?;
         Ok(active.principal.clone())
     }
 
-    fn check_audience(&self, active: &Active, resource: Option<&Resource>) -> Result<(), &'static str> {
+    fn check_audience(&self, active: &Active, resource: Option<&Resource>) -> Result<(), Rejection> {
         let is_ours = |audience: &str| match resource {
             _ if !self.audiences.is_empty() => self.audiences.iter().any(|ours| **ours == *audience),
             Some(ours) if self.audience_by_prefix => ours.is_within(audience),
@@ -183,9 +183,11 @@ impl Introspection {
             None => false,
         };
         if active.audiences.is_empty() {
-            return if self.unbound.allows(active.principal.client()) { Ok(()) } else { Err("no_audience") };
+            let is_allowed = self.unbound.allows(active.principal.client());
+            return if is_allowed { Ok(()) } else { Err(Rejection::invalid_token("no_audience")) };
         }
-        if active.audiences.iter().any(|audience| is_ours(audience)) { Ok(()) } else { Err("foreign_audience") }
+        let mut named = active.audiences.iter().map(AsRef::as_ref);
+        if named.clone().any(is_ours) { Ok(()) } else { Err(foreign_audience(&mut named, &self.audiences, resource)) }
     }
 
     async fn question(&self, token: &str, now: SystemTime) -> Result<Answer<Active>, Failure> {

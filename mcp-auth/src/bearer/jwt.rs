@@ -206,10 +206,7 @@ impl Jwt {
             return Ok(principal);
         }
         let mut token = Token::parse(text).ok_or(Rejection::invalid_token("malformed"))?;
-        let principal = self
-            .policy
-            .check_claims(&mut token, &self.source.issuer, presented.resource(), presented.now())
-            .map_err(Rejection::invalid_token)?;
+        let principal = self.policy.check_claims(&mut token, &self.source.issuer, presented.resource(), presented.now())?;
         let held = self.check_signature(&token).await?;
         self.seen.put(*digest, principal.clone(), on(&held));
         Ok(principal)
@@ -217,7 +214,7 @@ impl Jwt {
 
     /// The keys with which the signature was found to be right.
     async fn check_signature(&self, token: &Token<'_>) -> Result<Held, Rejection> {
-        let (algorithm, id) = self.policy.check_header(&token.header).map_err(Rejection::invalid_token)?;
+        let (algorithm, id) = self.policy.check_header(&token.header)?;
         let mut held = self.keys.current(&self.source).await?;
         if held.keys.find(id, algorithm).err() == Some(NoKey::Unknown)
             && let Some(newer) = self.keys.newer(&held, &self.source).await?

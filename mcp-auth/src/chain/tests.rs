@@ -232,6 +232,34 @@ fn every_refusal_of_one_credential_tells_the_log_which() {
     assert_eq!(rejection.to_string(), "insufficient_scope: gate", "the chain has seen none");
 }
 
+#[test]
+fn the_log_says_why_a_credential_is_nobodys() {
+    let heard = |auth: &Auth, value: &str| match decided(auth, &[("authorization", value)]) {
+        Decision::Rejected(rejection) => rejection.to_string(),
+        other => panic!("{value}: {other:?}"),
+    };
+    let auth = everything();
+    let of = sha256_of("acme_key_without_a_scheme");
+    let expected = format!("nobodys: no scheme: write `Bearer <token>` (credential {of})");
+    assert_eq!(heard(&auth, "acme_key_without_a_scheme"), expected);
+    assert_eq!(heard(&auth, "acme_key_without_a_scheme "), expected);
+    assert_eq!(heard(&auth, "Basic dan~"), format!("nobodys (credential {})", sha256_of("dan~")));
+    assert_eq!(heard(&auth, ""), "nobodys", "there is none");
+    let badge = everything().with(at(Place::Scheme("Badge".into())));
+    assert_eq!(heard(&badge, "Badge"), "scripted: it does not end right", "a scheme without a credential");
+    // {"iss":"https://evil.example"}
+    let jwt = "e30.eyJpc3MiOiJodHRwczovL2V2aWwuZXhhbXBsZSJ9.";
+    let of = sha256_of(jwt);
+    let bearer = format!("Bearer {jwt}");
+    assert_eq!(heard(&auth, &bearer), format!("nobodys: a JWT of `https://evil.example` (credential {of})"));
+    #[cfg(feature = "jwt")]
+    {
+        let auth = everything().with(crate::Jwt::issuer("https://a.example")).with(crate::Jwt::issuer("https://b.example"));
+        let expected = "nobodys: a JWT of `https://evil.example`, not of `https://a.example`, `https://b.example`";
+        assert_eq!(heard(&auth, &bearer), format!("{expected} (credential {of})"));
+    }
+}
+
 fn sha256_of(text: &str) -> String {
     crate::digest::sha256(text.as_bytes())[..4].iter().map(|byte| format!("{byte:02x}")).collect()
 }

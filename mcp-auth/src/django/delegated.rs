@@ -83,8 +83,8 @@ impl Delegated {
         }
         match &*self.lookups.look_up(cookie, presented.network(), now, self.question(cookie, issuer, now)).await? {
             Ok(told) => Ok(Some(told.clone())),
-            Err(NOBODY) => Ok(None),
-            Err(reason) => Err(Rejection::invalid_token(reason)),
+            Err(refused) if refused.reason() == NOBODY => Ok(None),
+            Err(refused) => Err(refused.clone()),
         }
     }
 
@@ -104,7 +104,7 @@ fn read(told: &Map<String, Value>, issuer: &str, now: SystemTime) -> Result<Answ
         Some(Value::Bool(true)) => {}
         Some(Value::Bool(false)) => {
             let is_anonymous = told.get("anonymous") == Some(&Value::Bool(true));
-            return Ok(Err(if is_anonymous { NOBODY } else { INACTIVE }));
+            return Ok(Err(Rejection::invalid_token(if is_anonymous { NOBODY } else { INACTIVE })));
         }
         _ => return Err("without telling whether the session is `active`".to_owned()),
     }
@@ -126,7 +126,7 @@ fn read(told: &Map<String, Value>, issuer: &str, now: SystemTime) -> Result<Answ
         }
     };
     if until.is_some_and(|until| until <= now) {
-        return Ok(Err(INACTIVE));
+        return Ok(Err(Rejection::invalid_token(INACTIVE)));
     }
     let groups = match told.get("groups") {
         None | Some(Value::Null) => Vec::new(),

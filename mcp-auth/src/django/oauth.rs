@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use super::database::{Database, Key};
 use super::table::{Name, UserTable};
 use super::user::checksum;
+use crate::bearer::foreign_audience;
 use crate::resource::SET_IT;
 use crate::{Authenticate, AuthenticateFuture, Place, Presented, Principal, Rejection, Resource, Scheme, Scopes, Unbound};
 
@@ -187,12 +188,15 @@ impl DjangoOAuth {
         let audience = audience.filter(|audience| audience.len() <= MAX_LIST).ok_or_else(malformed)?;
         let audience: Vec<String> = serde_json::from_str(audience).map_err(|_| malformed())?;
         if audience.is_empty() {
-            return if self.unbound.allows(client) { Ok(()) } else { Err(Rejection::invalid_token("token_without_audience")) };
+            return if self.unbound.allows(client) { Ok(()) } else { Err(Rejection::invalid_token("no_audience")) };
         }
         let resource = resource.ok_or_else(|| Rejection::invalid_token("audience_unknown"))?;
         let names =
             |audience: &String| if self.by_prefix { resource.is_within(audience) } else { resource.is_named_by(audience) };
-        if audience.iter().any(names) { Ok(()) } else { Err(Rejection::invalid_token("token_for_another")) }
+        if audience.iter().any(names) {
+            return Ok(());
+        }
+        Err(foreign_audience(&mut audience.iter().map(AsRef::as_ref), &[], Some(resource)))
     }
 }
 

@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Map, Value};
 
 use crate::authority::{Answer, Failure};
-use crate::bearer::Active;
-use crate::{Principal, Scheme, Scopes, is_scope_token};
+use crate::bearer::{Active, foreign_issuer};
+use crate::{Principal, Rejection, Scheme, Scopes, is_scope_token};
 
 /// How far the server's clock may be ahead of ours: a token is used as soon as it is issued.
 const SKEW: Duration = Duration::from_secs(10);
@@ -29,13 +29,23 @@ pub(super) struct Rules {
 /// What this says about the token, if it is an answer at all.
 pub(super) fn read(mut answer: Map<String, Value>, rules: &Rules, now: SystemTime) -> Result<Answer<Active>, Failure> {
     match answer.remove("active") {
-        Some(Value::Bool(true)) => Ok(active(answer, rules, now)),
-        Some(Value::Bool(false)) => Ok(Err("inactive")),
+        Some(Value::Bool(true)) => {
+            Ok(issuer(&answer, rules).and_then(|()| active(answer, rules, now).map_err(Rejection::invalid_token)))
+        }
+        Some(Value::Bool(false)) => Ok(Err(Rejection::invalid_token("inactive"))),
         _ => Err(Failure::unreadable("its answer does not say whether the token is active")),
     }
 }
 
-fn active(answer: Map<String, Value>, rules: &Rules, now: SystemTime) -> Answer<Active> {
+fn issuer(answer: &Map<String, Value>, rules: &Rules) -> Result<(), Rejection> {
+    match text(answer, "iss", "malformed_issuer").map_err(Rejection::invalid_token)? {
+        Some(issuer) if issuer != &*rules.issuer => Err(foreign_issuer(issuer, &rules.issuer)),
+        None if rules.require_issuer => Err(Rejection::invalid_token("no_issuer")),
+        _ => Ok(()),
+    }
+}
+
+fn active(answer: Map<String, Value>, rules: &Rules, now: SystemTime) -> Result<Active, &'static str> {
     kind(&answer)?;
     let end = time(&answer, "exp", "malformed_exp")?;
     if end.is_some_and(|end| end <= now) {
@@ -44,11 +54,6 @@ fn active(answer: Map<String, Value>, rules: &Rules, now: SystemTime) -> Answer<
     let start = time(&answer, "nbf", "malformed_nbf")?;
     if start.is_some_and(|start| now.checked_add(SKEW).is_none_or(|latest| latest < start)) {
         return Err("not_yet_valid");
-    }
-    match text(&answer, "iss", "malformed_issuer")? {
-        Some(issuer) if issuer != &*rules.issuer => return Err("foreign_issuer"),
-        None if rules.require_issuer => return Err("no_issuer"),
-        _ => {}
     }
     let scopes = text(&answer, "scope", "malformed_scope")?.unwrap_or_default();
     if !scopes.split_ascii_whitespace().all(is_scope_token) {

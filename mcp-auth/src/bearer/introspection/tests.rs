@@ -253,6 +253,18 @@ async fn the_issuer_must_be_the_configured_one() {
 }
 
 #[tokio::test]
+async fn the_log_says_whose_a_token_is() {
+    let told = async |changes| {
+        let script = Script::new([json_reply(&good(changes))]);
+        judge(&introspection(&script), "theirs").await.expect_err("it is another's").to_string()
+    };
+    let audience = "foreign_audience: for `https://other`, not `https://mcp.example.com/mcp`";
+    assert_eq!(told(json!({ "aud": "https://other" })).await, audience);
+    let issuer = "foreign_issuer: of `https://evil.example`, not `https://www.example.com/o`";
+    assert_eq!(told(json!({ "iss": "https://evil.example" })).await, issuer);
+}
+
+#[tokio::test]
 async fn who_the_caller_is_is_said_by_configuration() {
     let named = |script: &Script| introspection(script).subject_from_username();
     let clients = |script: &Script| named(script).subject_from_client();

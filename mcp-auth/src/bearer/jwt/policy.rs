@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 
 use super::key_set::algorithm;
 use super::token::Token;
-use crate::{Principal, Resource, Scheme, Scopes};
+use crate::bearer::{foreign_audience, foreign_issuer, listed, quoted};
+use crate::{Principal, Rejection, Resource, Scheme, Scopes};
 
 /// How an access token differs from what else an issuer signs with the same keys, where its `typ` does not say so.
 #[derive(Clone, Copy, Debug)]
@@ -50,20 +51,26 @@ pub(super) struct Policy {
     pub(super) leeway: Duration,
 }
 
-type Checked<T> = Result<T, &'static str>;
+type Checked<T> = Result<T, Rejection>;
+
+fn refused(reason: &'static str) -> Rejection {
+    Rejection::invalid_token(reason)
+}
 
 impl Policy {
     /// The algorithm of the signature, and the name of the key.
     pub(super) fn check_header<'t>(&self, header: &'t Map<String, Value>) -> Checked<(Algorithm, Option<&'t str>)> {
         // RFC 7515 section 4.1.11: what is critical and not understood ends it, and nothing is understood here.
         if header.contains_key("crit") {
-            return Err("crit");
+            return Err(refused("crit"));
         }
-        let name = text(header, "alg")?.ok_or("algorithm")?;
-        let algorithm = algorithm(name).filter(|algorithm| self.algorithms.contains(algorithm)).ok_or("algorithm")?;
+        let name = text(header, "alg")?.ok_or_else(|| refused("algorithm"))?;
+        let algorithm =
+            algorithm(name).filter(|algorithm| self.algorithms.contains(algorithm)).ok_or_else(|| refused("algorithm"))?;
         let media_type = media_type(text(header, "typ")?.unwrap_or_default());
         if !self.types.contains(&media_type) {
-            return Err("typ");
+            let types = listed(&mut self.types.iter().map(AsRef::as_ref)).unwrap_or_default();
+            return Err(refused("typ").detail(format!("{}, not {types}", quoted(&media_type))));
         }
         Ok((algorithm, text(header, "kid")?))
     }
@@ -77,25 +84,26 @@ impl Policy {
         now: SystemTime,
     ) -> Checked<Principal> {
         let claims = &token.claims;
-        if text(claims, "iss")? != Some(issuer) {
-            return Err("issuer");
+        match text(claims, "iss")? {
+            Some(said) if said == issuer => {}
+            said => return Err(foreign_issuer(said.unwrap_or_default(), issuer)),
         }
-        let end = time(claims, "exp")?.ok_or("no_exp")?;
+        let end = time(claims, "exp")?.ok_or_else(|| refused("no_exp"))?;
         if end <= now {
-            return Err("expired");
+            return Err(refused("expired"));
         }
         let soon = now + self.leeway;
         if time(claims, "nbf")?.is_some_and(|begin| soon < begin) {
-            return Err("not_yet_valid");
+            return Err(refused("not_yet_valid"));
         }
         if time(claims, "iat")?.is_some_and(|issued| soon < issued) {
-            return Err("issued_in_future");
+            return Err(refused("issued_in_future"));
         }
         let scopes = self.scopes(claims)?;
         self.check_kind(&token.header, claims, scopes.is_some())?;
         let client = self.client(claims)?;
         self.check_audience(claims, client, resource)?;
-        let subject = text(claims, "sub")?.filter(|subject| !subject.is_empty()).ok_or("no_subject")?;
+        let subject = text(claims, "sub")?.filter(|subject| !subject.is_empty()).ok_or_else(|| refused("no_subject"))?;
         let mut principal = Principal::user(subject)
             .issued_by(issuer)
             .authenticated_by(Scheme::Bearer)
@@ -117,34 +125,34 @@ impl Policy {
         };
         // Cognito and Keycloak say what a token is in a claim, whatever stands in its header.
         if claims.contains_key("token_use") && !says("token_use", "access") {
-            return Err("token_use");
+            return Err(refused("token_use"));
         }
         if ["ID", "Refresh", "Offline"].iter().any(|kind| says("typ", kind)) {
-            return Err("typ_claim");
+            return Err(refused("typ_claim"));
         }
         if let Own::Value(name, value) = self.marks.own
             && !says(name, value)
         {
-            return Err("no_access_token");
+            return Err(refused("no_access_token"));
         }
         if media_type(text(header, "typ")?.unwrap_or_default()).as_ref() == ACCESS_TOKEN {
             return Ok(());
         }
         if self.marks.foreign.iter().any(|name| claims.contains_key(*name)) {
-            return Err("id_token");
+            return Err(refused("id_token"));
         }
         let is_access_token = match self.marks.own {
             Own::Scopes => has_scopes,
             Own::Claim(names) => names.iter().any(|name| claims.contains_key(*name)),
             Own::Value(..) => true,
         };
-        if is_access_token { Ok(()) } else { Err("no_access_token") }
+        if is_access_token { Ok(()) } else { Err(refused("no_access_token")) }
     }
 
     fn check_audience(&self, claims: &Map<String, Value>, client: Option<&str>, resource: Option<&Resource>) -> Checked<()> {
         let listed = |client: &str| self.clients.iter().any(|listed| **listed == *client);
         if !self.clients.is_empty() && !client.is_some_and(listed) {
-            return Err("client");
+            return Err(refused("client"));
         }
         let ours = |audience: &str| match self.audiences.as_slice() {
             [] => resource.is_some_and(|resource| resource.is_named_by(audience)),
@@ -153,11 +161,11 @@ impl Policy {
         match claims.get("aud") {
             // The list of clients stands in for it.
             None if !self.clients.is_empty() => Ok(()),
-            None => Err("no_audience"),
-            Some(named) => match texts(named).ok_or("malformed_aud")?.into_iter().any(ours) {
-                true => Ok(()),
-                false => Err("audience"),
-            },
+            None => Err(refused("no_audience")),
+            Some(named) => {
+                let mut named = texts(named).ok_or_else(|| refused("malformed_aud"))?.into_iter();
+                if named.clone().any(ours) { Ok(()) } else { Err(foreign_audience(&mut named, &self.audiences, resource)) }
+            }
         }
     }
 
@@ -179,7 +187,7 @@ impl Policy {
         match value {
             None => Ok(None),
             Some(Value::String(list)) => Ok(Some(Scopes::parse(list))),
-            Some(list) => Ok(Some(texts(list).ok_or("malformed_scope")?.into_iter().collect())),
+            Some(list) => Ok(Some(texts(list).ok_or_else(|| refused("malformed_scope"))?.into_iter().collect())),
         }
     }
 }
@@ -194,7 +202,7 @@ fn text<'m>(members: &'m Map<String, Value>, name: &str) -> Checked<Option<&'m s
     match members.get(name) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err("malformed"),
+        Some(_) => Err(refused("malformed")),
     }
 }
 
@@ -214,5 +222,5 @@ fn time(claims: &Map<String, Value>, name: &str) -> Checked<Option<SystemTime>> 
         Some(seconds) => Some(Duration::from_secs(seconds)),
         None => value.as_f64().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
     };
-    seconds.and_then(|seconds| SystemTime::UNIX_EPOCH.checked_add(seconds)).map(Some).ok_or("malformed_time")
+    seconds.and_then(|seconds| SystemTime::UNIX_EPOCH.checked_add(seconds)).map(Some).ok_or_else(|| refused("malformed_time"))
 }

@@ -67,7 +67,7 @@ async fn a_remembered_token_is_for_one_resource() {
     let token = good(&authority).issue();
     assert_eq!(reason(&auth, &token).await, "ok");
     let other = auth.clone().protecting(Resource::new("https://other.example").expect("a URL"));
-    assert_eq!(reason(&other, &token).await, "audience", "the chains share their authenticators");
+    assert_eq!(reason(&other, &token).await, "foreign_audience", "the chains share their authenticators");
     assert_eq!(reason(&auth, &token).await, "ok");
 }
 

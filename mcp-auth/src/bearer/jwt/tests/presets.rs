@@ -48,7 +48,7 @@ async fn entra() {
     let id = with(user.clone(), json!({ "nonce": "n" }));
     assert_eq!(reason(&auth, &signed(&authority, json!("JWT"), &id)).await, "id_token");
     let other = with(user.clone(), json!({ "aud": "00000003-0000-0000-c000-000000000000" }));
-    assert_eq!(reason(&auth, &signed(&authority, json!("JWT"), &other)).await, "audience", "Microsoft Graph's");
+    assert_eq!(reason(&auth, &signed(&authority, json!("JWT"), &other)).await, "foreign_audience", "Microsoft Graph's");
     let daemon = with(user, json!({ "scp": null, "roles": ["Notes.All"], "sub": "sp", "oid": "sp", "idtyp": "app" }));
     let roles = chain(jwt().scope_claim("roles"));
     assert!(accepted(&roles, &signed(&authority, json!("JWT"), &daemon)).await.granted().grants("Notes.All"));
@@ -74,7 +74,7 @@ async fn okta() {
         assert_eq!(reason(&auth, &signed(&authority, Value::Null, &id)).await, "id_token", "{mark}");
     }
     let id = with(user, json!({ "aud": "0oa1" }));
-    assert_eq!(reason(&auth, &signed(&authority, Value::Null, &id)).await, "audience");
+    assert_eq!(reason(&auth, &signed(&authority, Value::Null, &id)).await, "foreign_audience");
 }
 
 #[tokio::test]
@@ -91,7 +91,10 @@ async fn auth0() {
         assert!(alice.granted().grants("notes") && !alice.granted().grants("permissions"));
     }
     let id = json!({ "sub": "auth0|1", "aud": "c1", "sid": "s", "name": "Alice" });
-    assert_eq!(reason(&auth, &signed(&authority, json!("JWT"), &with(id.clone(), json!({ "azp": "c1" })))).await, "audience");
+    assert_eq!(
+        reason(&auth, &signed(&authority, json!("JWT"), &with(id.clone(), json!({ "azp": "c1" })))).await,
+        "foreign_audience"
+    );
     assert_eq!(reason(&auth, &signed(&authority, json!("JWT"), &with(id, json!({ "aud": RESOURCE })))).await, "no_access_token");
     let id = with(user, json!({ "nonce": "n" }));
     assert_eq!(reason(&auth, &signed(&authority, json!("JWT"), &id)).await, "id_token");
@@ -115,7 +118,7 @@ async fn keycloak() {
     assert_eq!(reason(&auth, &refused(json!({ "typ": "Logout" }))).await, "no_access_token");
     assert_eq!(reason(&auth, &refused(json!({ "typ": null }))).await, "no_access_token");
     assert_eq!(reason(&auth, &refused(json!({ "at_hash": "x" }))).await, "id_token");
-    assert_eq!(reason(&auth, &refused(json!({ "aud": "account" }))).await, "audience");
+    assert_eq!(reason(&auth, &refused(json!({ "aud": "account" }))).await, "foreign_audience");
     assert_eq!(reason(&auth, &refused(json!({ "aud": null }))).await, "no_audience");
 }
 
@@ -135,7 +138,7 @@ async fn cognito() {
     assert_eq!(reason(&auth, &refused(json!({ "token_use": "id" }))).await, "token_use");
     assert_eq!(reason(&auth, &refused(json!({ "token_use": null }))).await, "no_access_token");
     assert_eq!(reason(&auth, &refused(json!({ "token_use": "id", "aud": "app", "client_id": null }))).await, "token_use");
-    assert_eq!(reason(&auth, &refused(json!({ "aud": "app" }))).await, "audience");
+    assert_eq!(reason(&auth, &refused(json!({ "aud": "app" }))).await, "foreign_audience");
     assert_eq!(reason(&auth, &refused(json!({ "client_id": "other" }))).await, "client");
     assert_eq!(
         reason(&chain(jwt()), &signed(&authority, Value::Null, &user)).await,

@@ -50,11 +50,11 @@ async fn claims_decide() {
         ("aud", json!("HTTPS://mcp.example.com:443/mcp/"), "ok"),
         ("aud", json!(["https://other.example", RESOURCE]), "ok"),
         ("aud", Value::Null, "no_audience"),
-        ("aud", json!([]), "audience"),
-        ("aud", json!(""), "audience"),
-        ("aud", json!("https://mcp.example.com"), "audience"),
-        ("aud", json!("https://mcp.example.com/mcp/x"), "audience"),
-        ("aud", json!("client"), "audience"),
+        ("aud", json!([]), "foreign_audience"),
+        ("aud", json!(""), "foreign_audience"),
+        ("aud", json!("https://mcp.example.com"), "foreign_audience"),
+        ("aud", json!("https://mcp.example.com/mcp/x"), "foreign_audience"),
+        ("aud", json!("client"), "foreign_audience"),
         ("aud", json!([RESOURCE, 1]), "malformed_aud"),
         ("aud", json!({ "0": RESOURCE }), "malformed_aud"),
         ("sub", Value::Null, "no_subject"),
@@ -111,6 +111,32 @@ async fn the_header_decides() {
         assert_eq!(reason(&auth, &token).await, expected, "{name}: {value}");
     }
     assert!(authority.requests().iter().all(|url| url.starts_with(authority.issuer())), "{:?}", authority.requests());
+}
+
+#[tokio::test]
+async fn the_log_says_what_a_token_has_and_what_it_needs() {
+    let authority = Authority::new();
+    let told = async |auth: &Auth, token: TokenBuilder| {
+        let Decision::Rejected(rejection) = decide(auth, &token.issue()).await else { panic!("it counts") };
+        let text = rejection.to_string();
+        text.split_once(" (credential ").expect("a checksum").0.to_owned()
+    };
+    let auth = trusting(&authority);
+    let named = chain(Jwt::issuer(authority.issuer()).audience("api://one").audience("two").fetching_with(authority.clone()));
+    let aud = |value: Value| good(&authority).claim("aud", value);
+    let expected = "foreign_audience: for `https://other`, not `https://mcp.example.com/mcp`";
+    assert_eq!(told(&auth, aud(json!("https://other"))).await, expected);
+    assert_eq!(told(&named, aud(json!(["a", "b"]))).await, "foreign_audience: for `a`, `b`, not `api://one`, `two`");
+    assert_eq!(told(&auth, aud(json!([]))).await, "foreign_audience: for nobody, not `https://mcp.example.com/mcp`");
+    let many = told(&auth, aud(json!(["a", "b", "x".repeat(1000), "c"]))).await;
+    assert!(many.ends_with("x`.., others, not `https://mcp.example.com/mcp`") && many.len() < 250, "{many}");
+    let nowhere = Auth::chain().with(Jwt::issuer(authority.issuer()).fetching_with(authority.clone())).clock(now);
+    assert_eq!(told(&nowhere, aud(json!("a"))).await, "foreign_audience: for `a`, and this server has no name");
+    let typ = |value: Value| good(&authority).header("typ", value);
+    assert_eq!(told(&auth, typ(json!("JWT"))).await, "typ: `jwt`, not `at+jwt`");
+    assert_eq!(told(&auth, typ(Value::Null)).await, "typ: nothing, not `at+jwt`");
+    let expected = "nobodys: a JWT of `https://evil.example`, not of `https://authority.test`";
+    assert_eq!(told(&auth, good(&authority).claim("iss", "https://evil.example")).await, expected);
 }
 
 #[tokio::test]
@@ -226,13 +252,13 @@ async fn a_given_audience_replaces_the_url() {
     for (audience, expected) in [
         (json!("api://one"), "ok"),
         (json!(["x", "two"]), "ok"),
-        (json!(RESOURCE), "audience"),
-        (json!("api://one/"), "audience"),
+        (json!(RESOURCE), "foreign_audience"),
+        (json!("api://one/"), "foreign_audience"),
     ] {
         assert_eq!(reason(&auth, &good(&authority).claim("aud", audience.clone()).issue()).await, expected, "{audience}");
     }
     let nowhere = Auth::chain().with(Jwt::issuer(authority.issuer()).fetching_with(authority.clone())).clock(now);
-    assert_eq!(reason(&nowhere, &good(&authority).issue()).await, "audience", "without a URL no token names us");
+    assert_eq!(reason(&nowhere, &good(&authority).issue()).await, "foreign_audience", "without a URL no token names us");
 }
 
 #[tokio::test]
@@ -242,7 +268,7 @@ async fn listed_clients_stand_in_for_the_audience() {
     let token = |client: Value, audience: Value| good(&authority).claim("client_id", client).claim("aud", audience).issue();
     assert_eq!(reason(&auth, &token(json!("cli"), Value::Null)).await, "ok");
     assert_eq!(reason(&auth, &token(json!("cli"), json!(RESOURCE))).await, "ok");
-    assert_eq!(reason(&auth, &token(json!("cli"), json!("cli"))).await, "audience", "an audience that is there counts");
+    assert_eq!(reason(&auth, &token(json!("cli"), json!("cli"))).await, "foreign_audience", "an audience that is there counts");
     assert_eq!(reason(&auth, &token(json!("other"), Value::Null)).await, "client");
     assert_eq!(reason(&auth, &token(json!("other"), json!(RESOURCE))).await, "client");
     assert_eq!(reason(&auth, &token(Value::Null, Value::Null)).await, "client");
