@@ -21,8 +21,8 @@ impl ApiKey {
     /// The key of this id, by the SHA-256 of its whole text in 64 hex digits. Of a key `acme_k3v9_secret` the id is `k3v9`: 1
     /// to 64 of the characters `A-Z a-z 0-9 -`. It is no secret, and stands in logs.
     #[must_use]
-    pub fn new(id: impl Into<Box<str>>, sha256: &str) -> Self {
-        Self { digest: parse_hex(sha256), ..Self::of_digest(id, [0; 32]) }
+    pub fn new(id: impl Into<Box<str>>, sha256: impl AsRef<str>) -> Self {
+        Self { digest: parse_hex(sha256.as_ref()), ..Self::of_digest(id, [0; 32]) }
     }
 
     pub(super) fn of_digest(id: impl Into<Box<str>>, digest: [u8; 32]) -> Self {
@@ -121,7 +121,7 @@ mod tests {
     fn a_hash_is_64_hex_digits() {
         let hash = "00ff".repeat(16);
         assert_eq!(ApiKey::new("a", &hash).sha256(), hash);
-        assert_eq!(ApiKey::new("a", &hash.to_uppercase()).sha256(), hash);
+        assert_eq!(ApiKey::new("a", hash.to_uppercase()).sha256(), hash);
         for bad in ["", "00", &hash[1..], &format!("{hash}0"), &"0g".repeat(32), &"é".repeat(32), &"+1".repeat(32)] {
             assert_eq!(ApiKey::new("a", bad).digest(), None, "{bad}");
         }

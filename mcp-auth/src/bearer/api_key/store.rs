@@ -27,7 +27,7 @@ pub type ApiKeyFuture<'a> = Pin<Box<dyn Future<Output = Result<Option<ApiKey>, A
 ///     async move {
 ///         // SELECT sha256, owner, scopes FROM api_key WHERE id = $1
 ///         let row = table.row(&id).await.map_err(|error| ApiKeyStoreError::new(error.to_string()))?;
-///         Ok(row.map(|row| ApiKey::new(id, &row.sha256).owner(row.owner).scopes(row.scopes.split_whitespace())))
+///         Ok(row.map(|row| ApiKey::new(id, row.sha256).owner(row.owner).scopes(row.scopes.split_whitespace())))
 ///     }
 /// });
 /// ```

@@ -63,7 +63,7 @@ fn key(row: Row) -> Result<ApiKey, ApiKeyStoreError> {
     let [Some(id), Some(sha256), Some(owner), label, scopes, expires_at] = columns else {
         return Err(unreadable("has no id, hash or owner"));
     };
-    let mut key = ApiKey::new(id, &sha256).owner(owner).scopes(scopes.unwrap_or_default().split_ascii_whitespace());
+    let mut key = ApiKey::new(id, sha256).owner(owner).scopes(scopes.unwrap_or_default().split_ascii_whitespace());
     if let Some(label) = label {
         key = key.label(label);
     }
