@@ -347,6 +347,13 @@ impl Auth {
     }
 }
 
+/// A chain of one.
+impl<A: Authenticate> From<A> for Auth {
+    fn from(authenticator: A) -> Self {
+        Self::chain().with(authenticator)
+    }
+}
+
 /// With the credential, where the chain has seen one.
 fn about(rejection: Rejection, credential: &str) -> Rejection {
     if credential.is_empty() { rejection } else { rejection.of(credential) }

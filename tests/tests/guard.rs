@@ -37,7 +37,7 @@ fn without_protection() -> Server {
 }
 
 fn with_token() -> Server {
-    without_protection().auth(Auth::chain().with(StaticTokens::new().token(TOKEN, Principal::user("ci"))))
+    without_protection().auth(StaticTokens::new().token(TOKEN, Principal::user("ci")))
 }
 
 fn call() -> HttpCall {

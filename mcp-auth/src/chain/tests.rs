@@ -95,6 +95,14 @@ fn a_bearer_token_is_shown_to_its_owner_alone() {
 }
 
 #[test]
+fn an_authenticator_is_a_chain_of_one() {
+    let one = Auth::from(StaticTokens::new().token(ALICE, Principal::user("alice")));
+    assert_eq!(told(&one, &[("authorization", &format!("Bearer {ALICE}"))]), "alice");
+    let function: Auth = (|_: &Parts| async { Verdict::Accepted(Principal::user("gate")) }).into();
+    assert_eq!(told(&function, &[]), "gate");
+}
+
+#[test]
 fn one_explicit_credential_counts() {
     let auth = everything();
     assert_eq!(told(&auth, &[("x-key", "dan~")]), "dan");

@@ -212,9 +212,9 @@ impl Server {
         self
     }
 
-    /// Who may call: every request must carry a credential that the chain accepts.
-    pub fn auth(mut self, auth: Auth) -> Self {
-        self.auth = Some(auth);
+    /// Who may call: every request must carry a credential that the chain accepts. An authenticator alone is a chain of one.
+    pub fn auth(mut self, auth: impl Into<Auth>) -> Self {
+        self.auth = Some(auth.into());
         self
     }
 
