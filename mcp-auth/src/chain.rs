@@ -86,9 +86,10 @@ impl Auth {
         self.with(Judge { place, judge })
     }
 
-    /// The scopes that every caller needs, whatever it calls.
+    /// With further scopes that every caller needs, whatever it calls. What a caller has is said where it is recognised, as by
+    /// [`Principal::scopes`].
     #[must_use]
-    pub fn scopes<S: Into<Box<str>>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
+    pub fn require_scopes<S: Into<Box<str>>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
         self.scopes.extend(scopes.into_iter().map(Into::into));
         self
     }

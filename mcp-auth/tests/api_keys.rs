@@ -61,7 +61,8 @@ async fn a_key_is_its_owner() {
     let id = key.id().to_owned();
     // As it is kept: by id and hash.
     let kept = ApiKey::new(id.as_str(), key.sha256()).owner("ci").label("nightly build").scopes(["reports:read"]);
-    let auth = Auth::chain().with(ApiKeys::prefix("acme").key(kept).issuer("https://keys.example")).scopes(["reports:read"]);
+    let auth =
+        Auth::chain().with(ApiKeys::prefix("acme").key(kept).issuer("https://keys.example")).require_scopes(["reports:read"]);
     assert_eq!(auth.problems(), Vec::<String>::new());
     let principal = accepted(bearer(&auth, &text).await);
     assert_eq!((principal.subject(), principal.issuer()), ("ci", Some("https://keys.example")));

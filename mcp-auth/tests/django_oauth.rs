@@ -46,7 +46,7 @@ fn oauth(site: &Site) -> DjangoOAuth {
 
 async fn decide(oauth: DjangoOAuth, token: &str) -> Decision {
     let resource = Resource::new(OURS).expect("a URL");
-    let auth = Auth::chain().scopes(["notes:read"]).with(oauth).protecting(resource).clock(site::now);
+    let auth = Auth::chain().require_scopes(["notes:read"]).with(oauth).protecting(resource).clock(site::now);
     assert_eq!(auth.problems(), Vec::<String>::new());
     let request = Request::post("/mcp/notes").header("authorization", format!("Bearer {token}")).body(()).expect("a request");
     auth.decide(&request.into_parts().0).await

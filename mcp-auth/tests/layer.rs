@@ -80,7 +80,7 @@ async fn who_is_accepted_is_known_and_what_proved_it_is_gone() {
 
 #[tokio::test]
 async fn without_a_credential_there_is_a_challenge() {
-    let app = app(layer(auth().scopes(["reports:read"])));
+    let app = app(layer(auth().require_scopes(["reports:read"])));
     let (status, headers, body) = post(&app, &[]).await;
     assert_eq!((status, body.as_str()), (StatusCode::UNAUTHORIZED, r#"{"error":"unauthorized"}"#));
     assert_eq!(headers["www-authenticate"], r#"Bearer scope="reports:read""#);
@@ -112,7 +112,7 @@ impl Authenticate for Refuser {
 
 #[tokio::test]
 async fn each_fault_has_its_answer() {
-    let app = app(layer(Auth::chain().with(Refuser).scopes(["x"])));
+    let app = app(layer(Auth::chain().with(Refuser).require_scopes(["x"])));
     let told = async |authorization: &str| {
         let (status, headers, body) = post(&app, &[("authorization", authorization)]).await;
         let header = |name| headers.get(name).map(|value| value.to_str().expect("text").to_owned());
@@ -198,7 +198,7 @@ impl Authenticate for Issued {
 async fn the_metadata_is_for_everybody_where_it_is_served() {
     const PATH: &str = "/.well-known/oauth-protected-resource/mcp";
     let resource = || Resource::new("https://mcp.example.com/mcp").expect("a URL");
-    let issued = || Auth::chain().with(Issued).protecting(resource()).scopes(["notes"]);
+    let issued = || Auth::chain().with(Issued).protecting(resource()).require_scopes(["notes"]);
     let served = app(layer(issued()).metadata());
     let ask = async |app: &Router, method: Method, path: &str| send(app, request(method, path, &[])).await;
 
@@ -237,7 +237,7 @@ fn a_wrong_configuration_makes_no_layer() {
     let error = AuthLayer::try_new(Auth::chain()).expect_err("an empty chain");
     assert_eq!(error.problems().len(), 1);
     assert!(error.to_string().contains("accept nobody"), "{error}");
-    let short = Auth::chain().with(StaticTokens::new().token("short", Principal::user("ci"))).scopes(["not a scope"]);
+    let short = Auth::chain().with(StaticTokens::new().token("short", Principal::user("ci"))).require_scopes(["not a scope"]);
     assert_eq!(AuthLayer::try_new(short).expect_err("two problems").problems().len(), 2);
 }
 

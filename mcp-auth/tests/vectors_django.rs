@@ -188,7 +188,7 @@ async fn tokens() {
             .client_tokens();
         let scopes = list(&case["required_scopes"]).iter().map(text);
         let resource = Resource::new(text(&case["resource_uri"])).expect("a URL");
-        let auth = Auth::chain().scopes(scopes).with(oauth).protecting(resource).clock(site::now);
+        let auth = Auth::chain().require_scopes(scopes).with(oauth).protecting(resource).clock(site::now);
         assert_eq!(auth.problems(), Vec::<String>::new());
         let mut request = Request::post("/mcp");
         if let Some(authorization) = case["authorization"].as_str() {

@@ -57,7 +57,7 @@ async fn told(case: &Value, toolkit: Toolkit) -> (u16, String) {
         .fetching_with(toolkit);
     let auth = Auth::chain()
         .with(tokens)
-        .scopes(list(&case["required_scopes"]).iter().map(text))
+        .require_scopes(list(&case["required_scopes"]).iter().map(text))
         .protecting(Resource::new(text(&case["resource_uri"])).expect("a URL"))
         .clock(reference);
     assert_eq!(auth.problems(), Vec::<String>::new());

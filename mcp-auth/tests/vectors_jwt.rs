@@ -66,7 +66,7 @@ async fn every_case_is_decided_as_required() {
         .fetching_with(Keys(vectors["jwks"].to_string().into_bytes()));
     let auth = Auth::chain()
         .with(jwt)
-        .scopes(texts(vectors, "required_scopes"))
+        .require_scopes(texts(vectors, "required_scopes"))
         .protecting(Resource::new(text(vectors, "resource")).expect("a URL"))
         .clock(reference);
     assert_eq!(auth.problems(), [""; 0]);

@@ -50,7 +50,7 @@ fn server() -> Server {
         .only([write::tool(), secret::tool()])
         .path("/notes/mcp")
         .public_url("https://mcp.example.com/notes/mcp")
-        .auth(Auth::chain().with(Issued).scopes(["mcp"]))
+        .auth(Auth::chain().with(Issued).require_scopes(["mcp"]))
 }
 
 fn call() -> HttpCall {
@@ -101,7 +101,7 @@ async fn challenges_name_the_document_and_all_scopes() {
 
 #[tokio::test]
 async fn who_lacks_what_all_need_gets_nowhere() {
-    let router = router(server().auth(Auth::chain().with(Issued).scopes(["mcp", "beta"])));
+    let router = router(server().auth(Auth::chain().with(Issued).require_scopes(["mcp", "beta"])));
     let at = |call: HttpCall| call.uri("/notes/mcp").header("host", "mcp.example.com").token("ada");
     for (call, scopes) in [
         // And is asked for what the tool needs as well, but not by the name of something hidden, or of nothing.

@@ -182,7 +182,7 @@ fn the_chain_s_own_scopes_are_needed_for_everything() {
                 .token(ALICE, Principal::user("alice").scopes(["mcp"]))
                 .token("bob-0123456789abcdef", Principal::user("bob").scopes(["mcp:read"])),
         )
-        .scopes(["mcp:read", "mcp:call"]);
+        .require_scopes(["mcp:read", "mcp:call"]);
     assert_eq!(told(&auth, &[("authorization", &format!("Bearer {ALICE}"))]), "alice");
     assert_eq!(told(&auth, &[("authorization", "Bearer bob-0123456789abcdef")]), "403 insufficient_scope");
     let challenge = auth.challenge(Some(&Rejection::insufficient_scope())).header_value();
@@ -216,7 +216,7 @@ fn a_rejection_tells_the_log_which_and_the_client_nothing() {
 
 #[test]
 fn every_refusal_of_one_credential_tells_the_log_which() {
-    let auth = everything().scopes(["notes"]);
+    let auth = everything().require_scopes(["notes"]);
     let (other_cookie, evil) = (("cookie", "sessionid=dan~"), ("origin", "https://evil.example"));
     for (headers, reason, credential) in [
         (&[COOKIE, evil, JSON][..], "cookie_of_a_foreign_origin", Some("carol~")),
@@ -235,7 +235,7 @@ fn every_refusal_of_one_credential_tells_the_log_which() {
         let of = credential.map(|text| format!(" (credential {})", sha256_of(text))).unwrap_or_default();
         assert_eq!(rejection.to_string(), format!("{reason}{of}"), "{headers:?}");
     }
-    let itself = Auth::chain().with(|_: &Parts| async { Verdict::Accepted(Principal::user("gate")) }).scopes(["notes"]);
+    let itself = Auth::chain().with(|_: &Parts| async { Verdict::Accepted(Principal::user("gate")) }).require_scopes(["notes"]);
     let Decision::Rejected(rejection) = decided(&itself, &[]) else { panic!("it lacks a scope") };
     assert_eq!(rejection.to_string(), "insufficient_scope: gate", "the chain has seen none");
 }
@@ -283,7 +283,7 @@ fn who_would_never_be_asked_is_a_mistake() {
     assert_eq!(problems(everything().with(at(Place::Cookie("sessionid".into())))), 1);
     assert_eq!(problems(everything().with(at(header("cookie")))), 1, "without the rules for cookies");
     assert_eq!(problems(everything().with(at(header("authorization")))), 1);
-    assert_eq!(problems(everything().scopes(["two words"])), 1);
+    assert_eq!(problems(everything().require_scopes(["two words"])), 1);
     let nowhere = Auth::chain().with(at(Place::Cookie("sessionid".into())));
     let missing = &nowhere.problems()[0];
     assert!(missing.contains("`Server::public_url`") && missing.contains("`Auth::protecting(Resource::new(..))`"), "{missing}");

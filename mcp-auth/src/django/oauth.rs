@@ -28,7 +28,7 @@ const INTROSPECTION: &str = "introspection";
 /// use mcp_auth::{Auth, DjangoOAuth};
 ///
 /// let auth = Auth::chain()
-///     .scopes(["notes:read"])
+///     .require_scopes(["notes:read"])
 ///     .with(DjangoOAuth::connect("postgres://mcp_reader@localhost/site").issuer("https://www.example.com/o"));
 /// ```
 ///

@@ -293,7 +293,7 @@ async fn scopes_come_in_several_shapes() {
     }
     let token = token.claim("scope", "admin").claim("roles", json!(["a"])).issue();
     assert_eq!(accepted(&named, &token).await.granted().iter().collect::<Vec<_>>(), ["a"], "the other claim does not count");
-    let needy = trusting(&authority).scopes(["notes"]);
+    let needy = trusting(&authority).require_scopes(["notes"]);
     let Decision::Rejected(rejection) = decide(&needy, &good(&authority).claim("scope", Value::Null).issue()).await else {
         panic!("the scope is missing")
     };
