@@ -110,6 +110,7 @@ async fn who_lacks_what_all_need_gets_nowhere() {
         (at(HttpCall::tool("nothing", json!({}))), "mcp beta"),
         (at(HttpCall::list()), "mcp beta"),
         (at(HttpCall::list().body("no JSON")), "mcp beta"),
+        (at(HttpCall::list().body(vec![b' '; 5 << 20])), "mcp beta"),
     ] {
         let lacks = send(&router, call.request()).await;
         assert_eq!((lacks.status, lacks.json()["error"].as_str()), (403, Some("insufficient_scope")));

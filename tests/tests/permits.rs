@@ -2,8 +2,12 @@
 
 mod http_call;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use http_call::{Answer, HttpCall, router};
 use mcp_runtime::Requested;
+use mcp_runtime::auth::RateLimit;
 use mcp_runtime::prelude::*;
 use mcp_runtime::testing::Era;
 use serde_json::{Value, json};
@@ -104,6 +108,27 @@ async fn prompts_and_resources_are_asked_about_their_arguments() {
     each(account(SMALL, "small"), |answer| assert_eq!(answer.status, 200, "{}", answer.shown())).await;
     each(account(SMALL, "large"), |answer| challenged(answer, "all-accounts")).await;
     each(account(LARGE, "small"), |answer| assert_eq!(answer.status, 200)).await;
+}
+
+/// What an application decides by arguments costs it something.
+#[tokio::test]
+async fn who_lacks_a_scope_is_counted_before_the_arguments_are_looked_at() {
+    let looked = Arc::new(AtomicUsize::new(0));
+    let looks = Arc::clone(&looked);
+    let server = Server::new("shop", "0")
+        .only([refund::tool()])
+        .auth(StaticTokens::new().token(NONE, Principal::user("none")))
+        .rate_limit_of("refund", RateLimit::per_minute(3))
+        .scopes_by("refund", move |asked| {
+            looks.fetch_add(1, Ordering::SeqCst);
+            large(asked)
+        });
+    let server = router(server);
+    for number in 0..10 {
+        let answer = HttpCall::tool("refund", json!({ "cents": 101 })).token(NONE).send(&server).await;
+        assert_eq!(answer.status, if number < 3 { 403 } else { 429 }, "{}", answer.shown());
+    }
+    assert_eq!(looked.load(Ordering::SeqCst), 3);
 }
 
 /// What the check can not read must not be read by the function.

@@ -284,3 +284,16 @@ async fn judged_again_a_request_still_has_its_path() {
         assert!(tokio::time::timeout(Duration::from_secs(61), stream.rest()).await.is_err());
     }
 }
+
+#[test]
+fn a_call_may_be_dropped_where_no_runtime_is() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let (_built, router, _state, at_work) = workshop();
+    let session = runtime.block_on(session(&router));
+    let begin = call("work").in_era(Era::V2025_11_25).session(&session).header("accept", "application/json");
+    let mut answer = Box::pin(tower::ServiceExt::oneshot(router, begin.request()));
+    runtime.block_on(async { assert!(tokio::time::timeout(Duration::ZERO, &mut answer).await.is_err(), "it is at work") });
+    assert_eq!(at_work.0.load(Ordering::SeqCst), 1);
+    drop(answer);
+    assert_eq!(at_work.0.load(Ordering::SeqCst), 0);
+}

@@ -27,7 +27,7 @@ const MAX_QUESTIONS: usize = 64;
 /// From half of them on, one network has this share, so that it leaves something to others.
 const SHARE: usize = 8;
 /// So many more may be asked about credentials that counted a moment ago: whoever floods the others does not log them out.
-const FOR_KNOWN: usize = 32;
+const FOR_HELD: usize = 32;
 
 /// What a server says about a credential: why it does not count, where it does not.
 pub(crate) type Answer<A> = Result<A, Rejection>;
@@ -54,7 +54,13 @@ impl<A> Default for Lookups<A> {
 }
 
 /// Whoever comes first asks; the others wait for the answer. Where the first one goes away, the next asks.
-type Cell<A> = Arc<OnceCell<Known<Result<Arc<Answer<A>>, Failure>>>>;
+type Cell<A> = Arc<Asked<A>>;
+
+struct Asked<A> {
+    answer: OnceCell<Known<Result<Arc<Answer<A>>, Failure>>>,
+    /// Did the credential count when the server last said something about it?
+    held: bool,
+}
 
 #[derive(Clone)]
 struct Known<T> {
@@ -92,12 +98,12 @@ impl<A: Until> Lookups<A> {
         now: SystemTime,
         question: impl Future<Output = Result<Answer<A>, Failure>> + Send,
     ) -> Result<Arc<Answer<A>>, Rejection> {
-        let (cell, known) = self.cell(sha256(credential.as_bytes()), now);
-        let answer = cell.get_or_try_init(|| async {
+        let cell = self.cell(sha256(credential.as_bytes()), now);
+        let answer = cell.answer.get_or_try_init(|| async {
             if let Some(outage) = self.outage(now) {
                 return Err(outage);
             }
-            let Some(_turn) = Turn::take(&self.questions, from, known) else { return Err(Failure::busy()) };
+            let Some(_turn) = Turn::take(&self.questions, from, cell.held) else { return Err(Failure::busy()) };
             let begun = Instant::now();
             let answer = question.await;
             let took = begun.elapsed();
@@ -122,19 +128,20 @@ impl<A: Until> Lookups<A> {
         outage.as_ref().filter(|outage| outage.counts(now)).map(|outage| outage.what.clone())
     }
 
-    /// The place of its answer, and whether the credential counted when it was last asked about.
-    fn cell(&self, key: [u8; 32], now: SystemTime) -> (Cell<A>, bool) {
-        let counts = |cell: &Cell<A>| cell.get().is_none_or(|known| known.counts(now));
+    fn cell(&self, key: [u8; 32], now: SystemTime) -> Cell<A> {
+        let counts = |cell: &Cell<A>| cell.answer.get().is_none_or(|known| known.counts(now));
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         let last = answers.used(&key);
         if let Some(cell) = last.filter(|cell| counts(cell)) {
-            return (cell.clone(), false);
+            return cell.clone();
         }
-        let held = |known: &Known<Result<Arc<Answer<A>>, Failure>>| known.what.as_ref().is_ok_and(|answer| answer.is_ok());
-        let known = last.and_then(|cell| cell.get()).is_some_and(held);
-        let cell = Cell::default();
+        let held = last.is_some_and(|last| match last.answer.get().map(|known| &known.what) {
+            Some(Ok(answer)) => answer.is_ok(),
+            Some(Err(_)) | None => last.held,
+        });
+        let cell = Arc::new(Asked { answer: OnceCell::new(), held });
         answers.put(key, cell.clone());
-        (cell, known)
+        cell
     }
 }
 
@@ -152,12 +159,12 @@ struct Turn<'a> {
 }
 
 impl<'a> Turn<'a> {
-    /// `None` where there are too many. `known`: the credential counted a moment ago.
-    fn take(questions: &'a Mutex<Questions>, from: Option<Network>, known: bool) -> Option<Self> {
+    /// `None` where there are too many. `held`: the credential counted a moment ago.
+    fn take(questions: &'a Mutex<Questions>, from: Option<Network>, held: bool) -> Option<Self> {
         let mut open = questions.lock().unwrap_or_else(PoisonError::into_inner);
-        let most = if known { MAX_QUESTIONS + FOR_KNOWN } else { MAX_QUESTIONS };
+        let most = if held { MAX_QUESTIONS + FOR_HELD } else { MAX_QUESTIONS };
         let share = from.and_then(|network| open.of.get(&network)).is_none_or(|own| *own < SHARE);
-        if open.open >= most || (!known && !share && open.open >= MAX_QUESTIONS / 2) {
+        if open.open >= most || (!held && !share && open.open >= MAX_QUESTIONS / 2) {
             return None;
         }
         open.open += 1;
@@ -362,7 +369,14 @@ mod tests {
         }
         assert_eq!(open(), MAX_QUESTIONS);
         assert_eq!(lookups.questions.lock().expect("whole").of[&other.expect("a network")], SHARE);
-        assert!(asks(&lookups, "known", at(40_000), active(None)).await, "who counted a moment ago is asked about");
+        // Also where a first attempt came to nothing.
+        for gone in [ask("known".to_owned(), flood), ask("known".to_owned(), flood)] {
+            tokio::task::yield_now().await;
+            gone.abort();
+            let _ = gone.await;
+        }
+        assert!(asks(&lookups, "known", at(40_000), failure(StatusCode::INTERNAL_SERVER_ERROR)).await);
+        assert!(asks(&lookups, "known", at(42_000), active(None)).await, "who counted a moment ago is asked about");
         asked.iter().for_each(tokio::task::JoinHandle::abort);
         for question in asked {
             let _ = question.await;

@@ -246,6 +246,10 @@ impl Endpoint {
         meta: &RequestMeta,
         arguments: impl FnOnce() -> Option<Map<String, Value>>,
     ) -> Result<Option<Reply>, Refusal> {
+        // What an application decides by arguments costs it something, also where the answer is no.
+        if !common.allows(head.principal.as_ref()) && self.access.permits.has(common.name) {
+            self.count(Some(common), head)?;
+        }
         if let Some(reply) = self.forbidden(common, head.principal.as_ref(), arguments, id) {
             return Ok(Some(reply));
         }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use serde_json::Value;
+use tokio::runtime::Handle;
 
 use super::in_flight::Registration;
 use super::rounds::Binding;
@@ -361,7 +362,10 @@ impl Drop for Call {
         if !self.outlives_client {
             return;
         }
-        self.watch_credential();
+        // Outside a runtime nobody drives it on, nor could its credential be judged.
+        if Handle::try_current().is_ok() {
+            self.watch_credential();
+        }
         let Some(running) = self.running.take() else { return };
         let tool = running.context().tool_name();
         let rest = Self {

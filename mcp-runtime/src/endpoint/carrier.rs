@@ -1,5 +1,6 @@
 //! What brought a message, and what is known from that alone.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use http::{Extensions, HeaderMap, Uri};
@@ -25,7 +26,7 @@ pub(crate) struct Head {
 }
 
 /// What brought the message.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) enum Carrier {
     /// With headers that must agree with the body. A legacy client is known by the session it names there.
     Http(HeaderMap),
@@ -95,6 +96,16 @@ impl Pipe {
 
     pub(super) fn set_log_level(&self, level: LogLevel) {
         self.opened.lock().unwrap_or_else(PoisonError::into_inner).log_level = Some(level);
+    }
+}
+
+/// Headers have secrets.
+impl fmt::Debug for Carrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Http(_) => "Http",
+            Self::Pipe(_) => "Pipe",
+        })
     }
 }
 

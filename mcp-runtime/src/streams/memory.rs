@@ -14,12 +14,14 @@ const MOST_BYTES_OF_ONE: usize = MOST_BYTES / 8;
 /// So many streams, and so many bytes of all of them.
 const MOST_STREAMS: usize = 4096;
 const MOST_BYTES: usize = 64 * 1024 * 1024;
+/// A session with more than one part of so many is busy.
+const MUCH: usize = 8;
 
 /// So long after its end, or its last event, a stream is kept.
 const KEPT: Duration = Duration::from_secs(300);
 
 /// Keeps events in this process: 256 and 8 MiB of a stream, 64 MiB in all, for five minutes. Where there is no more room, the
-/// session that has most of it gives up the stream that was quiet for longest.
+/// stream that was quiet for longest is forgotten: one of a session that has more than an eighth, if there is such a session.
 #[derive(Debug, Default)]
 pub struct MemoryEvents(Mutex<State>);
 
@@ -56,7 +58,7 @@ impl State {
         if !self.streams.contains_key(stream) {
             self.forget(|_, log| now.duration_since(log.touched) >= KEPT);
             if self.streams.len() >= MOST_STREAMS {
-                self.forget_quietest(stream, |share| share.streams);
+                self.forget_quietest(stream, MOST_STREAMS, |share| share.streams);
             }
         }
         let share = self.shares.entry(session_of(stream).to_owned()).or_default();
@@ -77,13 +79,14 @@ impl State {
         share.bytes = share.bytes + log.bytes - before;
         self.bytes = self.bytes + log.bytes - before;
         while self.bytes > MOST_BYTES && self.streams.len() > 1 {
-            self.forget_quietest(stream, |share| share.bytes);
+            self.forget_quietest(stream, MOST_BYTES, |share| share.bytes);
         }
     }
 
-    /// Of the session that has most: nobody's streams make room for those of a busier one.
-    fn forget_quietest(&mut self, but: &str, measure: impl Fn(&Share) -> usize) {
-        let greatest = self.shares.iter().max_by_key(|(_, share)| measure(share)).map(|(session, _)| session.as_str());
+    /// Of the session that has most, where that is much: nobody's streams make room for those of a busy one.
+    fn forget_quietest(&mut self, but: &str, most: usize, measure: impl Fn(&Share) -> usize) {
+        let busy = self.shares.iter().filter(|(_, share)| measure(share) > most / MUCH);
+        let greatest = busy.max_by_key(|(_, share)| measure(share)).map(|(session, _)| session.as_str());
         let others = self.streams.iter().filter(|(name, _)| *name != but);
         // Those that have ended go first.
         let order = |(name, log): &(&String, &Log)| (Some(session_of(name)) != greatest, !log.ended, log.touched);

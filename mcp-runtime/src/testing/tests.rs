@@ -484,3 +484,22 @@ async fn a_credential_is_judged_by_the_servers_chain() {
         assert_eq!(as_bob.call("whoami", json!({})).await.text(), "ada", "what it shows counts");
     }
 }
+
+#[tokio::test]
+async fn what_looks_for_itself_is_asked_too() {
+    let gate = |head: &http::request::Parts| {
+        let badge = head.headers.get("x-badge").cloned();
+        let known = head.extensions.get::<u8>().is_some();
+        std::future::ready(match badge {
+            None => mcp_auth::Verdict::NotMine,
+            Some(badge) if badge == "right" && known => mcp_auth::Verdict::Accepted(Principal::user("gate")),
+            Some(_) => mcp_auth::Verdict::Rejected(mcp_auth::Rejection::invalid_token("unknown_badge")),
+        })
+    };
+    let client = Client::new(&Server::new("test", "0").only([whoami::tool()]).auth(Auth::chain().with(gate)));
+    assert_eq!(client.call("whoami", json!({})).await.text(), "nobody");
+    assert_eq!(client.clone().header("x-badge", "right").call("whoami", json!({})).await.status(), 401);
+    let client = client.extension(7_u8);
+    assert_eq!(client.clone().header("x-badge", "right").call("whoami", json!({})).await.text(), "gate");
+    assert_eq!(client.header("x-badge", "wrong").call("whoami", json!({})).await.status(), 401);
+}

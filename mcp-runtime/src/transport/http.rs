@@ -325,10 +325,8 @@ async fn lacks_scopes<B: HttpBody<Data = Bytes> + Unpin>(
     rejection: &Rejection,
     body: B,
 ) -> Response<ReplyBody> {
-    let body = match read(endpoint, body).await {
-        Ok(body) => body,
-        Err(refused) => return refused,
-    };
+    // Where it can not be read, no item is known, and the caller lacks what all need.
+    let body = read(endpoint, body).await.unwrap_or_default();
     let mut response = TurnedDown::LacksScopes(rejection.clone()).into_response(endpoint);
     if let Some(auth) = &endpoint.access.auth {
         let further = endpoint.scopes_of(&body);
