@@ -20,9 +20,11 @@ pub(crate) struct Lists {
     forms: Vec<Form>,
     /// Which of them is whose, in the order of [`Era::ALL`].
     form_of: [usize; Era::ALL.len()],
-    /// Indices of those that are hidden from some.
-    hidden: Vec<usize>,
-    /// By form, and by which of the hidden ones are visible.
+    /// Of those that are hidden from some, one of each group that needs the same of a caller.
+    groups: Vec<usize>,
+    /// The group of each that is hidden from some.
+    group_of: Vec<Option<usize>>,
+    /// By form, and by which groups are visible.
     views: Mutex<HashMap<(usize, Vec<bool>), List>>,
 }
 
@@ -35,28 +37,37 @@ struct Form {
 }
 
 impl Lists {
-    /// `hidden` says of each, in order, whether it is hidden from some.
-    pub(super) fn new(kind: Kind, hidden: impl Iterator<Item = bool>, items: &[Value]) -> Self {
-        let hidden: Vec<usize> = hidden.enumerate().filter(|(_, hidden)| *hidden).map(|(index, _)| index).collect();
+    /// `hidden` says of each, in order, what a caller needs to see it, if it is hidden from some.
+    pub(super) fn new<N: PartialEq>(kind: Kind, hidden: impl Iterator<Item = Option<N>>, items: &[Value]) -> Self {
+        let (mut groups, mut needs) = (Vec::new(), Vec::new());
+        let grouped = hidden.enumerate().map(|(index, hidden)| {
+            let needed = hidden?;
+            Some(needs.iter().position(|known| *known == needed).unwrap_or_else(|| {
+                groups.push(index);
+                needs.push(needed);
+                needs.len() - 1
+            }))
+        });
+        let group_of: Vec<Option<usize>> = grouped.collect();
         let mut forms: Vec<Form> = Vec::new();
         let form_of = Era::ALL.map(|era| {
             let items: Vec<String> = items.iter().map(|item| in_era(kind, era, item.clone()).to_string()).collect();
             forms.iter().position(|form| form.items == items).unwrap_or_else(|| {
-                let public = array(&items, |index| !hidden.contains(&index));
+                let public = array(&items, |index| group_of[index].is_none());
                 forms.push(Form { items, public });
                 forms.len() - 1
             })
         });
-        Self { forms, form_of, hidden, views: Mutex::default() }
+        Self { forms, form_of, groups, group_of, views: Mutex::default() }
     }
 
     pub(super) fn for_caller(&self, era: Era, visible: impl Fn(usize) -> bool) -> List {
         let index = self.form_of[era as usize];
         let form = &self.forms[index];
-        if self.hidden.is_empty() {
+        if self.groups.is_empty() {
             return Arc::clone(&form.public);
         }
-        let view: Vec<bool> = self.hidden.iter().map(|&index| visible(index)).collect();
+        let view: Vec<bool> = self.groups.iter().map(|&index| visible(index)).collect();
         if !view.contains(&true) {
             return Arc::clone(&form.public);
         }
@@ -65,8 +76,7 @@ impl Lists {
         if let Some(list) = views.get(&key) {
             return Arc::clone(list);
         }
-        let list =
-            array(&form.items, |index| self.hidden.iter().position(|&hidden| hidden == index).is_none_or(|place| key.1[place]));
+        let list = array(&form.items, |index| self.group_of[index].is_none_or(|group| key.1[group]));
         if views.len() < MAX_VIEWS {
             views.insert(key, Arc::clone(&list));
         }

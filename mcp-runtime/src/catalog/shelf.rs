@@ -44,6 +44,11 @@ impl Common {
         !self.hidden || !self.lacks_scopes(principal)
     }
 
+    /// What a caller needs to see it, if it is hidden from some: callers see all that need the same, or none of it.
+    fn to_be_seen(&self) -> Option<&'static [&'static str]> {
+        self.hidden.then_some(self.scopes)
+    }
+
     /// May this caller use it?
     pub(crate) fn allows(&self, principal: Option<&Principal>) -> bool {
         !self.lacks_scopes(principal) && (principal.is_some() || !self.needs_principal)
@@ -76,7 +81,7 @@ pub(crate) struct Page {
 impl<E: Entry> Shelf<E> {
     /// Of entries and their JSON, both in the order of the keys.
     pub(super) fn new(kind: Kind, entries: Vec<E>, listed: &[Value]) -> Self {
-        let lists = Lists::new(kind, entries.iter().map(|entry| entry.common().hidden), listed);
+        let lists = Lists::new(kind, entries.iter().map(|entry| entry.common().to_be_seen()), listed);
         Self { kind, entries, lists }
     }
 
