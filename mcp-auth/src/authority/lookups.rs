@@ -10,9 +10,8 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use super::Failure;
-use crate::digest::sha256;
 use crate::recent::Recent;
-use crate::{Network, Rejection};
+use crate::{Network, Presented, Rejection};
 
 /// The longest that a credential counts after it is revoked.
 const ACTIVE: Duration = Duration::from_secs(30);
@@ -93,17 +92,16 @@ impl<A: Until> Lookups<A> {
     /// The server did not say, or it is not asked now.
     pub(crate) async fn look_up(
         &self,
-        credential: &str,
-        from: Option<Network>,
-        now: SystemTime,
+        presented: Presented<'_>,
         question: impl Future<Output = Result<Answer<A>, Failure>> + Send,
     ) -> Result<Arc<Answer<A>>, Rejection> {
-        let cell = self.cell(sha256(credential.as_bytes()), now);
+        let now = presented.now();
+        let cell = self.cell(*presented.sha256(), now);
         let answer = cell.answer.get_or_try_init(|| async {
             if let Some(outage) = self.outage(now) {
                 return Err(outage);
             }
-            let Some(_turn) = Turn::take(&self.questions, from, cell.held) else { return Err(Failure::busy()) };
+            let Some(_turn) = Turn::take(&self.questions, presented.network(), cell.held) else { return Err(Failure::busy()) };
             let begun = Instant::now();
             let answer = question.await;
             let took = begun.elapsed();
@@ -193,11 +191,12 @@ impl Drop for Turn<'_> {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use http::{HeaderMap, StatusCode};
+    use http::{HeaderMap, Request, StatusCode};
     use tokio::sync::Notify;
 
     use super::*;
-    use crate::RejectionKind;
+    use crate::authenticate::Credential;
+    use crate::{Peer, RejectionKind};
 
     const T0: SystemTime = SystemTime::UNIX_EPOCH;
 
@@ -222,6 +221,22 @@ mod tests {
         Err(Failure::of_status(status, &HeaderMap::new()))
     }
 
+    /// A look-up of what a request from there presents.
+    async fn look_up(
+        lookups: &Lookups<Good>,
+        token: &str,
+        from: Option<[u8; 4]>,
+        now: SystemTime,
+        question: impl Future<Output = Result<Answer<Good>, Failure>> + Send,
+    ) -> Result<Arc<Answer<Good>>, Rejection> {
+        let (mut head, ()) = Request::new(()).into_parts();
+        if let Some(ip) = from {
+            head.extensions.insert(Peer((ip, 1).into()));
+        }
+        let credential = Credential::new(token);
+        lookups.look_up(Presented { credential: &credential, head: &head, resource: None, now }, question).await
+    }
+
     /// Was the server asked?
     async fn asks(lookups: &Lookups<Good>, token: &str, now: SystemTime, answer: Result<Answer<Good>, Failure>) -> bool {
         let mut asked = false;
@@ -229,7 +244,7 @@ mod tests {
             asked = true;
             answer
         };
-        let _ = lookups.look_up(token, None, now, question).await;
+        let _ = look_up(lookups, token, None, now, question).await;
         asked
     }
 
@@ -263,10 +278,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_dead_server_is_asked_once_a_second() {
         let lookups = Lookups::default();
-        let rejection = lookups.look_up("a", None, at(0), async { failure(StatusCode::BAD_GATEWAY) }).await.expect_err("dead");
+        let rejection = look_up(&lookups, "a", None, at(0), async { failure(StatusCode::BAD_GATEWAY) }).await.expect_err("dead");
         assert_eq!(rejection.kind(), RejectionKind::Unavailable);
         assert!(!asks(&lookups, "b", at(999), active(None)).await);
-        let rejection = lookups.look_up("b", None, at(999), async { active(None) }).await.expect_err("not asked");
+        let rejection = look_up(&lookups, "b", None, at(999), async { active(None) }).await.expect_err("not asked");
         assert_eq!(rejection.kind(), RejectionKind::Unavailable);
         assert!(asks(&lookups, "b", at(1_000), active(None)).await, "and again as soon as it lives");
         assert!(asks(&lookups, "a", at(1_000), active(None)).await);
@@ -279,7 +294,7 @@ mod tests {
             tokio::time::sleep(Duration::from_secs(5)).await;
             failure(StatusCode::GATEWAY_TIMEOUT)
         };
-        let rejection = lookups.look_up("a", None, at(0), silence).await.expect_err("no answer");
+        let rejection = look_up(&lookups, "a", None, at(0), silence).await.expect_err("no answer");
         assert_eq!(rejection.kind(), RejectionKind::Unavailable);
         assert!(!asks(&lookups, "a", at(5_999), active(None)).await && !asks(&lookups, "b", at(5_999), active(None)).await);
         assert!(asks(&lookups, "a", at(6_000), active(None)).await);
@@ -305,7 +320,7 @@ mod tests {
                     answer.notified().await;
                     active(None)
                 };
-                lookups.look_up("a", None, at(0), question).await.is_ok_and(|answer| answer.is_ok())
+                look_up(&lookups, "a", None, at(0), question).await.is_ok_and(|answer| answer.is_ok())
             })
         };
         let first = spawn();
@@ -332,13 +347,13 @@ mod tests {
         let open: Vec<_> = (0..MAX_QUESTIONS)
             .map(|at| {
                 let lookups = lookups.clone();
-                tokio::spawn(async move { lookups.look_up(&at.to_string(), None, T0, std::future::pending()).await.is_ok() })
+                tokio::spawn(async move { look_up(&lookups, &at.to_string(), None, T0, std::future::pending()).await.is_ok() })
             })
             .collect();
         while lookups.questions.lock().expect("whole").open < MAX_QUESTIONS {
             tokio::task::yield_now().await;
         }
-        let rejection = lookups.look_up("further", None, T0, async { active(None) }).await.expect_err("one too many");
+        let rejection = look_up(&lookups, "further", None, T0, async { active(None) }).await.expect_err("one too many");
         assert_eq!((rejection.kind(), rejection.reason()), (RejectionKind::Unavailable, "authority_busy"));
         open.iter().for_each(tokio::task::JoinHandle::abort);
         for question in open {
@@ -350,11 +365,11 @@ mod tests {
     #[tokio::test]
     async fn one_network_leaves_something_to_others_and_to_who_was_known() {
         let lookups = Arc::new(Lookups::<Good>::default());
-        let [flood, other] = [[192, 0, 2, 1], [192, 0, 2, 2]].map(|ip| Some(crate::Peer((ip, 1).into()).network()));
+        let [flood, other] = [Some([192, 0, 2, 1]), Some([192, 0, 2, 2])];
         assert!(asks(&lookups, "known", T0, active(None)).await);
         let ask = |token: String, from| {
             let lookups = lookups.clone();
-            tokio::spawn(async move { lookups.look_up(&token, from, at(40_000), std::future::pending()).await.is_ok() })
+            tokio::spawn(async move { look_up(&lookups, &token, from, at(40_000), std::future::pending()).await.is_ok() })
         };
         let open = || lookups.questions.lock().expect("whole").open;
         let mut asked: Vec<_> = (0..MAX_QUESTIONS).map(|number| ask(format!("flood {number}"), flood)).collect();
@@ -368,7 +383,7 @@ mod tests {
             tokio::task::yield_now().await;
         }
         assert_eq!(open(), MAX_QUESTIONS);
-        assert_eq!(lookups.questions.lock().expect("whole").of[&other.expect("a network")], SHARE);
+        assert_eq!(lookups.questions.lock().expect("whole").of[&Peer((other.expect("an address"), 1).into()).network()], SHARE);
         // Also where a first attempt came to nothing.
         for gone in [ask("known".to_owned(), flood), ask("known".to_owned(), flood)] {
             tokio::task::yield_now().await;

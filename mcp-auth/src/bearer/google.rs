@@ -61,7 +61,7 @@ impl GoogleTokens {
         if token.len() > MAX_TOKEN {
             return Err(Rejection::invalid_token("too_long"));
         }
-        let answer = self.lookups.look_up(token, presented.network(), now, self.question(token, now)).await?;
+        let answer = self.lookups.look_up(presented, self.question(token, now)).await?;
         let active = answer.as_ref().as_ref().map_err(Rejection::clone)?;
         Ok(active.principal.clone())
     }

@@ -169,7 +169,7 @@ impl Introspection {
         if token.len() > MAX_TOKEN {
             return Err(Rejection::invalid_token("too_long"));
         }
-        let answer = self.lookups.look_up(token, presented.network(), now, self.question(token, now)).await?;
+        let answer = self.lookups.look_up(presented, self.question(token, now)).await?;
         let active = answer.as_ref().as_ref().map_err(Rejection::clone)?;
         self.check_audience(active, presented.resource())?;
         Ok(active.principal.clone())

@@ -81,7 +81,7 @@ impl Delegated {
         if cookie.len() > MAX_COOKIE {
             return Err(Rejection::invalid_token("session_too_large"));
         }
-        match &*self.lookups.look_up(cookie, presented.network(), now, self.question(cookie, issuer, now)).await? {
+        match &*self.lookups.look_up(presented, self.question(cookie, issuer, now)).await? {
             Ok(told) => Ok(Some(told.clone())),
             Err(refused) if refused.reason() == NOBODY => Ok(None),
             Err(refused) => Err(refused.clone()),

@@ -247,7 +247,7 @@ impl Endpoint {
         arguments: impl FnOnce() -> Option<Map<String, Value>>,
     ) -> Result<Option<Reply>, Refusal> {
         // What an application decides by arguments costs it something, also where the answer is no.
-        if !common.allows(head.principal.as_ref()) && self.access.permits.has(common.name) {
+        if self.access.permits.has(common.name) && !common.allows(head.principal.as_ref()) {
             self.count(Some(common), head)?;
         }
         if let Some(reply) = self.forbidden(common, head.principal.as_ref(), arguments, id) {

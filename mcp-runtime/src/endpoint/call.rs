@@ -10,7 +10,7 @@ use http::StatusCode;
 use serde_json::Value;
 use tokio::runtime::Handle;
 
-use super::in_flight::Registration;
+use super::in_flight::{Registration, cancelled};
 use super::rounds::Binding;
 use super::watch::Watch;
 use super::{Endpoint, Head};
@@ -327,12 +327,7 @@ async fn unless_cut_short(
     if registration.is_none() && watch.is_none() {
         return Ok(running.next().await);
     }
-    let mut cancelled = pin!(async {
-        match registration {
-            Some(registration) => registration.cancelled.cancelled().await,
-            None => pending().await,
-        }
-    });
+    let mut cancelled = pin!(cancelled(registration));
     let mut ended = pin!(async {
         match watch {
             Some(watch) => watch.ended().await,
@@ -345,7 +340,7 @@ async fn unless_cut_short(
             return Poll::Ready(Err(Cut::Cancelled));
         }
         // Before the function, which may have something to say without end.
-        if watch.is_some() && ended.as_mut().poll(cx).is_ready() {
+        if ended.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Err(Cut::CredentialEnded));
         }
         if let Poll::Ready(event) = running.poll_next(cx) {

@@ -25,6 +25,14 @@ pub(crate) struct Head {
     pub(crate) streams: bool,
 }
 
+impl Head {
+    /// Of what comes through a pipe.
+    pub(crate) fn of_pipe(pipe: Arc<Pipe>, principal: Option<Principal>) -> Self {
+        let (uri, extensions) = (Uri::default(), Extensions::new());
+        Self { carrier: Carrier::Pipe(pipe), uri, extensions, principal, streams: true }
+    }
+}
+
 /// What brought the message.
 #[derive(Clone)]
 pub(crate) enum Carrier {

@@ -47,6 +47,14 @@ pub(crate) struct Registration {
     pub(crate) cancelled: CancellationToken,
 }
 
+/// Resolves when the client has cancelled it; never where it has no entry.
+pub(crate) async fn cancelled(registration: Option<&Registration>) {
+    match registration {
+        Some(registration) => registration.cancelled.cancelled().await,
+        None => std::future::pending().await,
+    }
+}
+
 impl InFlight {
     /// Clients that use an id twice at once are wrong, but each call still gets an answer of its own.
     pub(crate) fn register(self: &Arc<Self>, scope: Scope, id: Arc<str>) -> Registration {

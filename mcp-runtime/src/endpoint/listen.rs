@@ -7,7 +7,7 @@ use mcp_auth::Principal;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
-use super::in_flight::Registration;
+use super::in_flight::{Registration, cancelled};
 use super::watch::Watch;
 use super::{Endpoint, busy};
 use crate::catalog::{Entry as _, Found};
@@ -109,16 +109,9 @@ impl Listening {
 
     /// What there is to tell, or the end.
     async fn hear(&self) -> Result<Heard, Word> {
-        let registration = self.registration.as_ref();
-        let cancelled = async {
-            match registration {
-                Some(registration) => registration.cancelled.cancelled().await,
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
             biased;
-            () = cancelled => Err(Word::End(None)),
+            () = cancelled(self.registration.as_ref()) => Err(Word::End(None)),
             // A client whose credential has ended may no longer hear anything.
             () = self.watch.ended() => {
                 tracing::debug!(target: "mcp_runtime::server", "a stream ends with its credential");

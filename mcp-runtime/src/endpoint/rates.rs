@@ -150,13 +150,13 @@ impl Endpoint {
 mod tests {
     use std::net::IpAddr;
 
-    use http::{Extensions, Uri};
+    use http::Extensions;
     use mcp_auth::Principal;
 
     use super::*;
     use crate::call::Limits;
     use crate::catalog::Location;
-    use crate::endpoint::{Carrier, Pipe};
+    use crate::endpoint::Pipe;
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -166,7 +166,7 @@ mod tests {
             let peer: IpAddr = peer.parse().expect("an address");
             extensions.insert(Peer((peer, 1).into()));
         }
-        Head { carrier: Carrier::Pipe(Pipe::default().into()), uri: Uri::default(), extensions, principal, streams: true }
+        Head { extensions, ..Head::of_pipe(Pipe::default().into(), principal) }
     }
 
     fn known(subject: &str) -> Head {

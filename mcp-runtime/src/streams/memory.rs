@@ -90,8 +90,10 @@ impl State {
         let others = self.streams.iter().filter(|(name, _)| *name != but);
         // Those that have ended go first.
         let order = |(name, log): &(&String, &Log)| (Some(session_of(name)) != greatest, !log.ended, log.touched);
-        if let Some(quietest) = others.min_by_key(order).map(|(name, _)| name.clone()) {
-            self.forget(|name, _| name == quietest);
+        let quietest = others.min_by_key(order).map(|(name, _)| name.clone());
+        if let Some((name, log)) = quietest.and_then(|quietest| self.streams.remove_entry(&quietest)) {
+            self.bytes -= log.bytes;
+            give_up(&mut self.shares, &name, &log);
         }
     }
 
@@ -101,16 +103,21 @@ impl State {
             let goes = which(name, log);
             if goes {
                 *bytes -= log.bytes;
-                if let Some(share) = shares.get_mut(session_of(name)) {
-                    share.streams -= 1;
-                    share.bytes -= log.bytes;
-                    if share.streams == 0 {
-                        shares.remove(session_of(name));
-                    }
-                }
+                give_up(shares, name, log);
             }
             !goes
         });
+    }
+}
+
+/// A stream's session no longer has it.
+fn give_up(shares: &mut HashMap<String, Share>, stream: &str, log: &Log) {
+    let session = session_of(stream);
+    let Some(share) = shares.get_mut(session) else { return };
+    share.streams -= 1;
+    share.bytes -= log.bytes;
+    if share.streams == 0 {
+        shares.remove(session);
     }
 }
 

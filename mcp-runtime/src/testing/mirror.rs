@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::{Extensions, Uri};
 use serde_json::{Value, json};
 
 use super::exchange::parse;
 use super::{Client, Era};
-use crate::endpoint::{Carrier, Head, Pipe, Reply};
+use crate::endpoint::{Head, Reply};
 use crate::protocol::key;
 
 /// An argument that a client repeats in a header.
@@ -29,14 +28,7 @@ impl Client {
             let meta = json!({ (key::PROTOCOL_VERSION): Era::V2026_07_28.version(), (key::CLIENT_CAPABILITIES): {} });
             cursor["_meta"] = meta;
             let list = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": cursor });
-            let carrier = Carrier::Pipe(Arc::new(Pipe::default()));
-            let head = Head {
-                carrier,
-                uri: Uri::default(),
-                extensions: Extensions::new(),
-                principal: self.principal.clone(),
-                streams: true,
-            };
+            let head = Head::of_pipe(Arc::default(), self.principal.clone());
             let Reply::Json { body, .. } = self.endpoint.answer(head, list.to_string().as_bytes()) else { break };
             let mut page = parse(&body)["result"].take();
             if let Some(listed) = page["tools"].as_array_mut() {

@@ -12,12 +12,11 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Extensions, Uri};
 use mcp_auth::Principal;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
-use crate::endpoint::{Batch, Call, Carrier, Endpoint, Head, Listening, Opening, Pipe, Reply, Said, Word};
+use crate::endpoint::{Batch, Call, Endpoint, Head, Listening, Opening, Pipe, Reply, Said, Word};
 use crate::protocol::{Code, Refusal, cancelled};
 use lines::Line;
 pub(crate) use streams::take_standard;
@@ -123,14 +122,7 @@ impl Conversation {
                 return self.send(refusal.to_json()).await;
             }
         };
-        let carrier = Carrier::Pipe(Arc::clone(&self.pipe));
-        let head = Head {
-            carrier,
-            uri: Uri::default(),
-            extensions: Extensions::new(),
-            principal: self.principal.clone(),
-            streams: true,
-        };
+        let head = Head::of_pipe(Arc::clone(&self.pipe), self.principal.clone());
         match self.endpoint.answer(head, &text) {
             Reply::Accepted => {}
             Reply::Json { body, .. }
