@@ -30,8 +30,8 @@ impl Endpoint {
     }
 
     /// The scopes of the item that this message names, as far as strangers may know of it; of anything else none.
-    pub(crate) fn scopes_of(&self, message: &[u8]) -> Vec<&'static str> {
-        let Ok(Named { method, params: Parameters { name, uri } }) = serde_json::from_slice(message) else { return Vec::new() };
+    pub(crate) fn scopes_of(&self, message: &[u8]) -> &'static [&'static str] {
+        let Ok(Named { method, params: Parameters { name, uri } }) = serde_json::from_slice(message) else { return &[] };
         let catalog = self.catalog.current();
         let scopes = match &*method {
             "tools/call" => catalog.tools.find(&name, None).map(|entry| entry.common.scopes),
@@ -39,7 +39,7 @@ impl Endpoint {
             "resources/read" => catalog.resources.find(&uri, None).map(|found| found.entry.common.scopes),
             _ => None,
         };
-        scopes.unwrap_or_default().to_vec()
+        scopes.unwrap_or_default()
     }
 
     /// As [`forbidden`](Self::forbidden), where it depends on the arguments.

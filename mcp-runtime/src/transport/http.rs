@@ -141,7 +141,9 @@ async fn answer<B: HttpBody<Data = Bytes> + Send + Unpin>(
     }
     let principal = match authenticate(endpoint, &parts).await {
         Ok(principal) => principal,
-        Err(TurnedDown::LacksScopes(rejection)) => return Err(lacks_scopes(endpoint, &rejection, body).await),
+        Err(TurnedDown::Rejected(rejection)) if rejection.kind() == RejectionKind::InsufficientScope => {
+            return Err(lacks_scopes(endpoint, rejection, body).await);
+        }
         Err(turned_down) => return Err(turned_down.into_response(endpoint)),
     };
     if !is_json(&parts.headers) {
@@ -277,8 +279,6 @@ pub(super) fn check_origin(endpoint: &Endpoint, parts: &Parts) -> Result<(), Res
 /// Why a request goes no further.
 pub(super) enum TurnedDown {
     WithoutCredential,
-    /// The caller is known, and lacks a scope that all need.
-    LacksScopes(Rejection),
     Rejected(Rejection),
 }
 
@@ -286,7 +286,7 @@ impl TurnedDown {
     pub(super) fn into_response(self, endpoint: &Endpoint) -> Response<ReplyBody> {
         let rejection = match &self {
             Self::WithoutCredential => None,
-            Self::LacksScopes(rejection) | Self::Rejected(rejection) => Some(rejection),
+            Self::Rejected(rejection) => Some(rejection),
         };
         match rejection {
             None => tracing::debug!(target: "mcp_runtime::auth", "request turned down: it has no credential"),
@@ -311,9 +311,6 @@ pub(super) async fn authenticate(endpoint: &Endpoint, parts: &Parts) -> Result<O
         Decision::Accepted(principal) => Ok(Some(principal)),
         Decision::Anonymous if endpoint.access.allow_anonymous => Ok(None),
         Decision::Anonymous => Err(TurnedDown::WithoutCredential),
-        Decision::Rejected(rejection) if rejection.kind() == RejectionKind::InsufficientScope => {
-            Err(TurnedDown::LacksScopes(rejection))
-        }
         Decision::Rejected(rejection) => Err(TurnedDown::Rejected(rejection)),
     }
 }
@@ -322,17 +319,19 @@ pub(super) async fn authenticate(endpoint: &Endpoint, parts: &Parts) -> Result<O
 /// ask for more rights once, and not for one after the other (MCP 2026-07-28, "Authorization", "Scope Challenge Handling").
 async fn lacks_scopes<B: HttpBody<Data = Bytes> + Unpin>(
     endpoint: &Endpoint,
-    rejection: &Rejection,
+    rejection: Rejection,
     body: B,
 ) -> Response<ReplyBody> {
     // Where it can not be read, no item is known, and the caller lacks what all need.
     let body = read(endpoint, body).await.unwrap_or_default();
-    let mut response = TurnedDown::LacksScopes(rejection.clone()).into_response(endpoint);
-    if let Some(auth) = &endpoint.access.auth {
-        let further = endpoint.scopes_of(&body);
-        let further = further.iter().copied().filter(|scope| !auth.required_scopes().any(|known| known == *scope));
-        let challenge = auth.challenge(Some(rejection)).scope(further);
-        response.headers_mut().insert(WWW_AUTHENTICATE, challenge.header_value());
+    let challenge = endpoint.access.auth.as_ref().map(|auth| {
+        let further = endpoint.scopes_of(&body).iter().copied();
+        let further = further.filter(|scope| !auth.required_scopes().any(|known| known == *scope));
+        auth.challenge(Some(&rejection)).scope(further).header_value()
+    });
+    let mut response = TurnedDown::Rejected(rejection).into_response(endpoint);
+    if let Some(challenge) = challenge {
+        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
     }
     response
 }
